@@ -1,0 +1,25 @@
+package io.taskrole.broker;
+
+import io.taskrole.secret.Secret;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * Temporary credentials as STS issued them, checked for completeness by the source that fetched
+ * them. Prints without its secrets.
+ *
+ * @param accessKeyId the public half, joins our audit log with CloudTrail
+ * @param secretAccessKey the secret half
+ * @param sessionToken the session token
+ * @param expiration when AWS stops accepting them, as STS said
+ * @param account the account that the session belongs to, 12 digits; empty when the STS does not
+ *     say
+ * @param stsRequestId the request id of the STS call, empty when the answer had none
+ */
+public record SessionCredentials(
+    String accessKeyId,
+    Secret secretAccessKey,
+    Secret sessionToken,
+    Instant expiration,
+    Optional<String> account,
+    Optional<String> stsRequestId) {}

@@ -1,0 +1,11 @@
+package io.taskrole.policy;
+
+/** How strongly a connection is tied to an allocation; later constants prove more. */
+public enum AttestLevel {
+  /** The token alone: whoever holds it may use it. */
+  BEARER,
+  /** The source address is the one that Nomad gave the allocation. */
+  ADDRESS,
+  /** The kernel names the cgroup or network namespace of the caller, and it is the allocation's. */
+  KERNEL
+}

@@ -1,0 +1,66 @@
+package io.taskrole.secret;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.Arrays;
+
+/**
+ * Secret bytes in memory: prints as {@code [redacted]}, compares in constant time, and can be
+ * erased. Reading them takes {@link #reveal()} or {@link #revealText()}, names that can be searched
+ * for.
+ *
+ * <p>Safe for concurrent use; after {@link #erase()} the content is zeros.
+ */
+public final class Secret {
+  private final byte[] bytes;
+
+  private Secret(byte[] bytes) {
+    this.bytes = bytes;
+  }
+
+  /** Copies the bytes. */
+  public static Secret copyOf(byte[] bytes) {
+    return new Secret(bytes.clone());
+  }
+
+  /** Takes the text as UTF-8. */
+  public static Secret of(String text) {
+    return new Secret(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Returns a copy of the bytes; the caller erases it when done. */
+  public byte[] reveal() {
+    return bytes.clone();
+  }
+
+  /** Returns the content as text, for interfaces that take nothing but a {@code String}. */
+  public String revealText() {
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+
+  /** Returns the number of bytes. */
+  public int length() {
+    return bytes.length;
+  }
+
+  /** Overwrites the content with zeros. */
+  public void erase() {
+    Arrays.fill(bytes, (byte) 0);
+  }
+
+  /** Compares in time that does not depend on the content ({@link MessageDigest#isEqual}). */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Secret that && MessageDigest.isEqual(bytes, that.bytes);
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.hashCode(bytes);
+  }
+
+  @Override
+  public String toString() {
+    return "[redacted]";
+  }
+}
