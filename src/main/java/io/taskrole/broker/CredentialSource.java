@@ -20,7 +20,13 @@ public interface CredentialSource {
     record Obtained(SessionCredentials credentials) implements Exchange {}
 
     /**
-     * No credentials.
+     * The source says that the task may not have the role: credentials that are held for it must
+     * go.
+     */
+    record Denied(Refusal refusal) implements Exchange {}
+
+    /**
+     * No credentials, for a reason that says nothing of those which are held.
      *
      * @param refusal the reason; {@link io.taskrole.refusal.Reason#isTransient()} tells whether
      *     trying again makes sense

@@ -22,4 +22,10 @@ public record SessionCredentials(
     Secret sessionToken,
     Instant expiration,
     Optional<String> account,
-    Optional<String> stsRequestId) {}
+    Optional<String> stsRequestId) {
+  /** Overwrites both secrets with zeros. */
+  void erase() {
+    secretAccessKey.erase();
+    sessionToken.erase();
+  }
+}

@@ -303,7 +303,8 @@ public final class Issuer implements AutoCloseable {
       return String.format(
           Locale.ROOT,
           """
-      {"aud":%s,"exp":%d,"iat":%d,"iss":%s,"jti":"%s","nbf":%d,"nomad_allocation_id":%s,"nomad_job_id":%s,"nomad_namespace":%s,"nomad_task":%s,"sub":%s}""",
+          {"aud":%s,"exp":%d,"iat":%d,"iss":%s,"jti":"%s","nbf":%d,"nomad_allocation_id":%s,"nomad_job_id":%s,"nomad_namespace":%s,"nomad_task":%s,"sub":%s}\
+          """,
           quote(audience),
           issued + life.toSeconds(),
           issued,

@@ -14,6 +14,11 @@ public record SessionName(String value) {
     }
   }
 
+  /** TEMP until the policy branch is merged. */
+  public static SessionName of(io.taskrole.identity.AllocationId allocation, String task) {
+    return new SessionName(allocation.value());
+  }
+
   @Override
   public String toString() {
     return value;

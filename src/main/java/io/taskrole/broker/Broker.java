@@ -1,0 +1,172 @@
+package io.taskrole.broker;
+
+import io.taskrole.broker.CallerAttestor.Attestation;
+import io.taskrole.broker.Placements.Finding;
+import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.Verification;
+import io.taskrole.identity.Verifier;
+import io.taskrole.identity.Workload;
+import io.taskrole.policy.Decision;
+import io.taskrole.policy.Grant;
+import io.taskrole.policy.RoleRules;
+import io.taskrole.telemetry.AuditSink;
+import io.taskrole.time.TimeSource;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pipeline: token, placement, attestation, role, lease, audit line. One sealed result per
+ * stage, so that nothing can be forgotten; a refusal at any stage ends it.
+ *
+ * <p>Safe for concurrent use.
+ */
+public final class Broker implements CredentialBroker, AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Broker.class.getName());
+
+  /** What is left of {@code answer-within} for writing the answer. */
+  private static final Duration ANSWER_RESERVE = Duration.ofMillis(15);
+
+  private final Verifier verifier;
+  private final Placements placements;
+  private final CallerAttestor attestor;
+  private final RoleRules rules;
+  private final Leases leases;
+  private final AuditSink audit;
+  private final TimeSource time;
+  private final long holdNanos;
+
+  /**
+   * Builds the pipeline; nothing is called yet.
+   *
+   * @param jitter numbers between 0 and 1 that spread renewals and retries
+   * @param exchanges runs exchanges, each blocking its thread: virtual threads
+   */
+  public Broker(
+      BrokerConfig config,
+      Verifier verifier,
+      Placements placements,
+      CallerAttestor attestor,
+      RoleRules rules,
+      CredentialSource source,
+      ExchangeListener listener,
+      AuditSink audit,
+      TimeSource time,
+      DoubleSupplier jitter,
+      Executor exchanges) {
+    this.verifier = verifier;
+    this.placements = placements;
+    this.attestor = attestor;
+    this.rules = rules;
+    this.audit = audit;
+    this.time = time;
+    this.holdNanos = config.answerWithin().minus(ANSWER_RESERVE).toNanos();
+    this.leases =
+        new Leases(
+            source, this::isEntitled, listener, LeaseTerms.STANDARD, time, jitter, exchanges);
+  }
+
+  @Override
+  public Outcome issue(Caller caller) {
+    Trail trail = new Trail(caller);
+    Outcome outcome;
+    try {
+      outcome = decide(caller, trail);
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.ERROR, "request " + caller.requestId() + " failed", e);
+      outcome = new Outcome.Refused(Refusals.fault());
+    }
+    audit.write(trail.record(outcome, time));
+    return outcome;
+  }
+
+  @Override
+  public @Nullable Outcome recall(Caller caller) {
+    Verification.Verified verified = verifier.recall(caller.token());
+    if (verified == null
+        || !(placements.recall(verified.identity()) instanceof Finding.Placed(var placement))) {
+      return null;
+    }
+    Trail trail = new Trail(caller);
+    trail.verified(verified.identity());
+    Outcome outcome =
+        switch (entitle(placement, caller, trail)) {
+          case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
+          case Decision.Granted(var grant, _, _) -> {
+            Lease lease = leases.recall(LeaseRequest.of(placement, grant, caller.token()));
+            yield lease == null ? null : new Outcome.Issued(lease);
+          }
+        };
+    return outcome != null && audit.offer(trail.record(outcome, time)) ? outcome : null;
+  }
+
+  private Outcome decide(Caller caller, Trail trail) {
+    return switch (verifier.verify(caller.token())) {
+      case Verification.Rejected(var refusal) -> new Outcome.Refused(refusal);
+      case Verification.Verified(var identity) ->
+          switch (placements.find(trail.verified(identity))) {
+            case Finding.NotHere(var refusal) -> new Outcome.Refused(refusal);
+            case Finding.Placed(var placement) ->
+                switch (entitle(placement, caller, trail)) {
+                  case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
+                  case Decision.Granted(var grant, _, _) ->
+                      leases.await(
+                          LeaseRequest.of(placement, grant, caller.token()),
+                          caller.arrivedNanos() + holdNanos);
+                };
+          };
+    };
+  }
+
+  /** Attestation and rules: what the task may have, if this connection proves enough for it. */
+  private Decision entitle(Placement placement, Caller caller, Trail trail) {
+    trail.placed(placement);
+    return switch (attestor.attest(placement, caller)) {
+      case Attestation.Mismatch(var refusal) -> new Decision.Denied(refusal);
+      case Attestation.Attested(var level) -> {
+        trail.attested(level);
+        Decision decision = rules.decide(placement.workload());
+        if (decision instanceof Decision.Granted(var grant, var minimum, _)) {
+          trail.granted(grant);
+          yield level.compareTo(minimum) < 0
+              ? new Decision.Denied(Refusals.unproven(minimum, level))
+              : decision;
+        }
+        yield decision;
+      }
+    };
+  }
+
+  private boolean isEntitled(Workload workload, Grant grant) {
+    return rules.decide(workload) instanceof Decision.Granted(var now, _, _) && now.equals(grant);
+  }
+
+  /** Begins due renewals and retires what has ended; to be called about once a second. */
+  public void tend() {
+    leases.tend();
+  }
+
+  /**
+   * Drops exactly the leases whose grant the rules no longer give, and every remembered refusal.
+   */
+  public void rulesChanged() {
+    leases.rulesChanged();
+  }
+
+  /** Drops what is held for an allocation. */
+  public void drop(AllocationId allocation) {
+    leases.drop(allocation);
+  }
+
+  /** How many leases live now. */
+  public int leases() {
+    return leases.count();
+  }
+
+  /** Erases every lease. */
+  @Override
+  public void close() {
+    leases.close();
+  }
+}

@@ -1,0 +1,264 @@
+package io.taskrole.broker;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.broker.LeaseSlot.Approach;
+import io.taskrole.broker.LeaseSlot.Flight;
+import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.BearerToken;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.taskrole.time.TimeSource;
+import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.DoubleSupplier;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The leases of this node: one exchange in flight per key, held in memory, renewed ahead of time,
+ * served while they live whatever becomes of STS.
+ *
+ * <p>An exchange belongs to its key, not to the caller that began it: it goes on when every caller
+ * has been told to ask again, and its result serves the retry. Safe for concurrent use; only {@link
+ * #await} blocks.
+ */
+final class Leases {
+  private static final System.Logger LOG = System.getLogger(Leases.class.getName());
+
+  /** Far above the tasks of one node; a bound on memory, not a working limit. */
+  private static final int MAXIMUM = 10_000;
+
+  /** How long a dropped lease keeps its bytes, for answers that are just being written. */
+  private static final Duration ERASE_AFTER = Duration.ofSeconds(30);
+
+  private record Dropped(Lease lease, long eraseAtNanos) {}
+
+  private final CredentialSource source;
+  private final Entitlement entitlement;
+  private final ExchangeListener listener;
+  private final LeaseTerms terms;
+  private final TimeSource time;
+  private final DoubleSupplier jitter;
+  private final Executor exchanges;
+  private final Queue<Dropped> dropped = new ConcurrentLinkedQueue<>();
+  private final Cache<Lease.Key, LeaseSlot> slots;
+
+  Leases(
+      CredentialSource source,
+      Entitlement entitlement,
+      ExchangeListener listener,
+      LeaseTerms terms,
+      TimeSource time,
+      DoubleSupplier jitter,
+      Executor exchanges) {
+    this.source = source;
+    this.entitlement = entitlement;
+    this.listener = listener;
+    this.terms = terms;
+    this.time = time;
+    this.jitter = jitter;
+    this.exchanges = exchanges;
+    this.slots =
+        Caffeine.newBuilder()
+            .maximumSize(MAXIMUM)
+            .executor(Runnable::run)
+            .<Lease.Key, LeaseSlot>evictionListener((key, slot, cause) -> retire(slot))
+            .build();
+  }
+
+  /** The live lease, from memory; null when {@link #await} should be asked. Never blocks. */
+  @Nullable Lease recall(LeaseRequest request) {
+    LeaseSlot slot = slots.getIfPresent(request.key());
+    if (slot == null) {
+      return null;
+    }
+    slot.learn(request.token(), request.tokenExpires());
+    Lease lease = slot.live();
+    return lease == null || slot.isWorthRenewingFor(lease) ? null : lease;
+  }
+
+  /**
+   * The lease, obtained from STS when there is none; waits until {@code deadlineNanos} at most,
+   * then says why there is none yet.
+   */
+  Outcome await(LeaseRequest request, long deadlineNanos) {
+    while (true) {
+      LeaseSlot slot = slots.get(request.key(), _ -> new LeaseSlot(request, terms, time));
+      slot.learn(request.token(), request.tokenExpires());
+      Lease live = slot.live();
+      if (live != null && !slot.isWorthRenewingFor(live)) {
+        return new Outcome.Issued(live);
+      }
+      switch (slot.approach(request.token())) {
+        case Approach.Gone() -> slots.asMap().remove(slot.key, slot);
+        case Approach.Known(var refusal) -> {
+          return rather(slot.live(), new Outcome.Refused(refusal));
+        }
+        case Approach.Wait(var flight, var starts) -> {
+          if (starts) {
+            launch(slot, flight, live == null ? terms.exchangeBudget() : Duration.ZERO);
+          }
+          return rather(slot.live(), land(flight, deadlineNanos));
+        }
+      }
+    }
+  }
+
+  /** A lease that lives is better than any refusal. */
+  private static Outcome rather(@Nullable Lease held, Outcome outcome) {
+    return held != null && outcome instanceof Outcome.Refused ? new Outcome.Issued(held) : outcome;
+  }
+
+  /** Begins every renewal that is due, retires what has ended. To be called about once a second. */
+  void tend() {
+    for (LeaseSlot slot : slots.asMap().values()) {
+      if (!entitlement.holds(slot.workload, slot.key.grant())) {
+        drop(slot);
+      } else if (slot.retireWhenIdle()) {
+        slots.asMap().remove(slot.key, slot);
+      } else {
+        Flight flight = slot.beginRenewal();
+        if (flight != null) {
+          launch(slot, flight, Duration.ZERO);
+        }
+      }
+    }
+    long now = time.nanos();
+    for (Dropped head = dropped.peek();
+        head != null && now - head.eraseAtNanos() >= 0;
+        head = dropped.peek()) {
+      dropped.remove(head);
+      head.lease().credentials().erase();
+    }
+  }
+
+  /** Drops exactly the leases whose grant no longer holds, and every remembered refusal. */
+  void rulesChanged() {
+    for (LeaseSlot slot : slots.asMap().values()) {
+      if (entitlement.holds(slot.workload, slot.key.grant())) {
+        slot.forgetRefusal();
+      } else {
+        drop(slot);
+      }
+    }
+  }
+
+  /** Drops all leases of an allocation, as when it stops. */
+  void drop(AllocationId allocation) {
+    dropIf(slot -> slot.key.allocation().equals(allocation));
+  }
+
+  /** Drops every lease and erases its bytes at once; for the end of the process. */
+  void close() {
+    dropIf(_ -> true);
+    for (Dropped gone = dropped.poll(); gone != null; gone = dropped.poll()) {
+      gone.lease().credentials().erase();
+    }
+  }
+
+  /** How many leases are live now. */
+  int count() {
+    int live = 0;
+    for (LeaseSlot slot : slots.asMap().values()) {
+      live += slot.live() == null ? 0 : 1;
+    }
+    return live;
+  }
+
+  private void dropIf(Predicate<LeaseSlot> condition) {
+    for (LeaseSlot slot : slots.asMap().values()) {
+      if (condition.test(slot)) {
+        drop(slot);
+      }
+    }
+  }
+
+  private void drop(LeaseSlot slot) {
+    slots.asMap().remove(slot.key, slot);
+    retire(slot);
+  }
+
+  private void retire(@Nullable LeaseSlot slot) {
+    if (slot != null) {
+      eraseLater(slot.drop());
+    }
+  }
+
+  private void eraseLater(@Nullable Lease lease) {
+    if (lease != null) {
+      dropped.add(new Dropped(lease, time.nanos() + ERASE_AFTER.toNanos()));
+    }
+  }
+
+  private Outcome land(Flight flight, long deadlineNanos) {
+    try {
+      return flight.landing.get(deadlineNanos - time.nanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      Refusal trouble = flight.trouble();
+      return new Outcome.Refused(trouble == null ? Refusals.exchangePending() : trouble);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return new Outcome.Refused(Refusals.stopping());
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a flight lands with a value", e);
+    }
+  }
+
+  private void launch(LeaseSlot slot, Flight flight, Duration budget) {
+    exchanges.execute(() -> fly(slot, flight, budget));
+  }
+
+  private void fly(LeaseSlot slot, Flight flight, Duration budget) {
+    long endNanos = time.nanos() + budget.toNanos();
+    Exchange result = new Exchange.Failed(Refusals.fault());
+    BearerToken used = flight.token;
+    try {
+      for (int attempt = 0; ; attempt++) {
+        used = attempt == 0 ? flight.token : slot.newestToken();
+        result = exchange(slot, used);
+        if (!(result instanceof Exchange.Failed(var refusal))
+            || !isWorthAnother(refusal, slot, used)) {
+          break;
+        }
+        flight.inTrouble(refusal);
+        Duration pause = pause(attempt);
+        if (time.nanos() + pause.toNanos() - endNanos >= 0) {
+          break;
+        }
+        time.sleep(pause);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      LOG.log(System.Logger.Level.ERROR, "exchange failed by a fault of ours", e);
+    } finally {
+      eraseLater(slot.land(flight, result, used, jitter.getAsDouble()));
+    }
+  }
+
+  /** Whether trying again may help: the cause passes by itself, or a newer token has come. */
+  private static boolean isWorthAnother(Refusal refusal, LeaseSlot slot, BearerToken used) {
+    return refusal.reason().isTransient()
+        || (refusal.reason() == Reason.TOKEN_REFUSED_BY_STS && !slot.newestToken().equals(used));
+  }
+
+  /** Full jitter below 100 ms, 200 ms, 400 ms … 2 s, at least 50 ms. */
+  private Duration pause(int attempt) {
+    double ceiling = Math.min(2_000, 100L << Math.min(attempt, 5));
+    return Duration.ofMillis(Math.max(50, (long) (ceiling * jitter.getAsDouble())));
+  }
+
+  private Exchange exchange(LeaseSlot slot, BearerToken token) {
+    long begun = time.nanos();
+    Exchange result = source.exchange(slot.key.grant(), slot.session, token);
+    listener.ended(result, time.nanos() - begun);
+    return result;
+  }
+}

@@ -1,0 +1,40 @@
+package io.taskrole.broker;
+
+import io.taskrole.policy.AttestLevel;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import java.util.Locale;
+
+/** The refusals that the pipeline itself words. */
+final class Refusals {
+  private Refusals() {}
+
+  static Refusal exchangePending() {
+    return Reason.EXCHANGE_PENDING.refusal(
+        "Wait and ask again: STS has not answered yet; the exchange goes on and serves the retry.");
+  }
+
+  static Refusal grantChanged() {
+    return Reason.EXCHANGE_PENDING.refusal(
+        "Ask again: the operator changed this task's role while STS was being asked.");
+  }
+
+  static Refusal stopping() {
+    return Reason.STOPPING.refusal("Ask again: taskrole is stopping and will be back.");
+  }
+
+  static Refusal unproven(AttestLevel minimum, AttestLevel reached) {
+    return Reason.CALLER_NOT_ALLOCATION.refusal(
+        String.format(
+            Locale.ROOT,
+            "Operator: the rule asks for attest: %s, this connection proves only %s; lower the rule's"
+                + " attest or run the task where more can be proven.",
+            minimum.name().toLowerCase(Locale.ROOT),
+            reached.name().toLowerCase(Locale.ROOT)));
+  }
+
+  static Refusal fault() {
+    return Reason.STS_UNAVAILABLE.refusal(
+        "Operator: taskrole failed on this request; its log has the cause under this request id.");
+  }
+}

@@ -1,0 +1,411 @@
+package io.taskrole.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.BearerToken;
+import io.taskrole.identity.Workload;
+import io.taskrole.policy.Grant;
+import io.taskrole.policy.RoleArn;
+import io.taskrole.policy.SessionName;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.taskrole.testing.FakeCredentialSource;
+import io.taskrole.testing.ManualTime;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class LeasesTest {
+  private static final Grant GRANT =
+      new Grant(
+          RoleArn.parse("arn:aws:iam::123456789012:role/billing").orElseThrow(),
+          Duration.ofHours(1),
+          Optional.empty(),
+          List.of(),
+          Optional.empty());
+  private static final AllocationId ALLOCATION =
+      new AllocationId("b0805f9a-68ff-5796-f1eb-f8b0ab9e2349");
+  private static final Refusal DENIED = Reason.ROLE_REFUSED.refusal("Operator: trust policy.");
+  private static final Refusal DOWN = Reason.STS_UNAVAILABLE.refusal("Operator: STS is down.");
+
+  private final ManualTime time = ManualTime.at("2026-11-23T08:31:00Z");
+  private final FakeCredentialSource source = new FakeCredentialSource(time);
+  private final AtomicBoolean entitled = new AtomicBoolean(true);
+  private final AtomicInteger exchanges = new AtomicInteger();
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+
+  /** Renewals and cold exchanges run on the caller's thread, so that a test sees their end. */
+  private final Leases leases = leasesOn(Runnable::run);
+
+  @AfterEach
+  void stopThreads() {
+    threads.shutdownNow();
+  }
+
+  @Test
+  void await_withoutLease_obtainsOneAndKeepsIt() {
+    Lease first = issued(await("token-1"));
+
+    assertThat(issued(await("token-1"))).isSameAs(first);
+    assertThat(leases.recall(request("token-1"))).isSameAs(first);
+    assertThat(source.calls()).hasSize(1);
+    assertThat(exchanges).hasValue(1);
+    assertThat(leases.count()).isEqualTo(1);
+  }
+
+  @Test
+  void await_withRenewedToken_findsTheSameLease() {
+    Lease first = issued(await("token-1"));
+
+    assertThat(issued(await("token-2"))).isSameAs(first);
+    assertThat(source.calls()).hasSize(1);
+  }
+
+  @Test
+  void await_manyCallersAtOnce_causeOneExchange() throws Exception {
+    Leases concurrent = leasesOn(threads);
+    CountDownLatch gate = source.hold();
+    List<Future<Outcome>> answers =
+        IntStream.range(0, 200)
+            .mapToObj(_ -> threads.submit(() -> concurrent.await(request("t"), farAway())))
+            .toList();
+    gate.countDown();
+
+    List<Lease> leasesSeen = new ArrayList<>();
+    for (Future<Outcome> answer : answers) {
+      leasesSeen.add(issued(answer.get()));
+    }
+    assertThat(leasesSeen).allSatisfy(lease -> assertThat(lease).isSameAs(leasesSeen.getFirst()));
+    assertThat(source.calls()).hasSize(1);
+  }
+
+  @Test
+  void await_pastItsDeadline_saysPendingAndTheExchangeServesTheRetry() throws Exception {
+    Leases concurrent = leasesOn(threads);
+    CountDownLatch gate = source.hold();
+
+    assertThat(reason(concurrent.await(request("t"), time.nanos())))
+        .isEqualTo(Reason.EXCHANGE_PENDING);
+    Future<Outcome> retry = threads.submit(() -> concurrent.await(request("t"), farAway()));
+    gate.countDown();
+
+    assertThat(retry.get()).isInstanceOf(Outcome.Issued.class);
+    assertThat(source.calls()).hasSize(1);
+  }
+
+  @Test
+  void await_withStsDown_triesAgainInsideItsBudgetThenTellsWhy() {
+    source.goDown();
+
+    assertThat(reason(await("t"))).isEqualTo(Reason.STS_UNAVAILABLE);
+    assertThat(source.calls().size()).isBetween(8, 60);
+  }
+
+  @Test
+  void await_afterATransientFailure_asksStsAgainOnlyAfterASecond() {
+    source.goDown();
+    await("t");
+    int calls = source.calls().size();
+    source.recover();
+
+    assertThat(reason(await("t"))).isEqualTo(Reason.STS_UNAVAILABLE);
+    assertThat(source.calls()).hasSize(calls);
+    time.advance(Duration.ofMillis(1001));
+    assertThat(await("t")).isInstanceOf(Outcome.Issued.class);
+  }
+
+  @Test
+  void await_stsBackWithinTheBudget_succeedsOnTheSameFlight() {
+    source.next(new Exchange.Failed(DOWN)).next(new Exchange.Failed(DOWN));
+
+    assertThat(await("t")).isInstanceOf(Outcome.Issued.class);
+    assertThat(source.calls()).hasSize(3);
+  }
+
+  @Test
+  void await_withPermanentRefusal_repeatsItForFiveSecondsWithoutAsking() {
+    source.next(new Exchange.Denied(DENIED));
+    assertThat(reason(await("t"))).isEqualTo(Reason.ROLE_REFUSED);
+
+    time.advance(Duration.ofMillis(4999));
+    assertThat(reason(await("t"))).isEqualTo(Reason.ROLE_REFUSED);
+    assertThat(source.calls()).hasSize(1);
+
+    time.advance(Duration.ofMillis(2));
+    assertThat(await("t")).isInstanceOf(Outcome.Issued.class);
+  }
+
+  @Test
+  void await_withNewToken_endsTheMemoryOfARefusal() {
+    source.next(new Exchange.Denied(DENIED));
+    await("t");
+
+    assertThat(await("renewed")).isInstanceOf(Outcome.Issued.class);
+  }
+
+  @Test
+  void rulesChanged_endsTheMemoryOfARefusal() {
+    source.next(new Exchange.Denied(DENIED));
+    await("t");
+    leases.rulesChanged();
+
+    assertThat(await("t")).isInstanceOf(Outcome.Issued.class);
+  }
+
+  @Test
+  void rulesChanged_dropsTheLeaseWhoseGrantIsGoneAndErasesItLater() {
+    Lease lease = issued(await("t"));
+    entitled.set(false);
+    leases.rulesChanged();
+
+    assertThat(leases.recall(request("t"))).isNull();
+    assertThat(lease.credentials().secretAccessKey().revealText()).isEqualTo("secret-1");
+    time.advance(Duration.ofSeconds(31));
+    leases.tend();
+    assertThat(lease.credentials().secretAccessKey().revealText()).isEqualTo("\0".repeat(8));
+    assertThat(lease.credentials().sessionToken().revealText()).isEqualTo("\0".repeat(9));
+  }
+
+  @Test
+  void rulesChanged_whileTheExchangeFlies_leavesNothingOfTheOldGrant() throws Exception {
+    Leases concurrent = leasesOn(threads);
+    CountDownLatch gate = source.hold();
+    Future<Outcome> answer = threads.submit(() -> concurrent.await(request("t"), farAway()));
+    while (source.calls().isEmpty()) {
+      Thread.onSpinWait();
+    }
+    entitled.set(false);
+    concurrent.rulesChanged();
+    gate.countDown();
+
+    assertThat(reason(answer.get())).isEqualTo(Reason.EXCHANGE_PENDING);
+    assertThat(concurrent.count()).isZero();
+  }
+
+  @Test
+  void tend_beforeHalfLife_renewsNothing() {
+    await("t", Duration.ofHours(2));
+    time.advance(Duration.ofMinutes(29));
+    leases.tend();
+
+    assertThat(source.calls()).hasSize(1);
+  }
+
+  @Test
+  void tend_afterTwoThirdsOfLife_hasRenewed() {
+    Lease first = issued(await("t", Duration.ofHours(2)));
+    time.advance(Duration.ofMinutes(40));
+    leases.tend();
+
+    assertThat(source.calls()).hasSize(2);
+    assertThat(leases.recall(request("t"))).isNotNull().isNotSameAs(first);
+  }
+
+  @Test
+  void tend_withStsDown_keepsServingTheOldLeaseUntilTheFloor() {
+    Lease lease = issued(await("t", Duration.ofHours(2)));
+    source.goDown();
+    int attempts = 0;
+    for (int second = 0; second < 3569; second++) {
+      time.advance(Duration.ofSeconds(1));
+      leases.tend();
+      assertThat(await("t", Duration.ofHours(2))).isEqualTo(new Outcome.Issued(lease));
+      attempts = source.calls().size() - 1;
+    }
+    assertThat(attempts).isBetween(5, 600);
+    time.advance(Duration.ofSeconds(2));
+    assertThat(reason(await("t", Duration.ofHours(2)))).isEqualTo(Reason.STS_UNAVAILABLE);
+  }
+
+  @Test
+  void tend_stsBackAfterAnOutage_renewsByItself() {
+    Lease first = issued(await("t", Duration.ofHours(2)));
+    source.goDown();
+    time.advance(Duration.ofMinutes(45));
+    leases.tend();
+    source.recover();
+    time.advance(Duration.ofMinutes(2));
+    leases.tend();
+
+    assertThat(leases.recall(request("t"))).isNotNull().isNotSameAs(first);
+  }
+
+  @Test
+  void tend_deniedRenewal_dropsTheLease() {
+    await("t", Duration.ofHours(2));
+    source.always(new Exchange.Denied(DENIED));
+    time.advance(Duration.ofMinutes(40));
+    leases.tend();
+
+    assertThat(leases.recall(request("t"))).isNull();
+    assertThat(reason(await("t"))).isEqualTo(Reason.ROLE_REFUSED);
+  }
+
+  @Test
+  void tend_tokenRefusedAtRenewal_keepsTheLease() {
+    Lease lease = issued(await("t", Duration.ofHours(2)));
+    source.always(new Exchange.Failed(Reason.TOKEN_REFUSED_BY_STS.refusal("Operator: x.")));
+    time.advance(Duration.ofMinutes(45));
+    leases.tend();
+
+    assertThat(await("t")).isEqualTo(new Outcome.Issued(lease));
+  }
+
+  @Test
+  void tend_withoutUsableToken_waitsForANewerOne() {
+    await("old", Duration.ofMinutes(35));
+    time.advance(Duration.ofMinutes(41));
+    leases.tend();
+    assertThat(source.calls()).hasSize(1);
+
+    leases.recall(request("new", Duration.ofHours(1)));
+    leases.tend();
+    assertThat(source.calls()).hasSize(2);
+    assertThat(source.calls().getLast().token()).isEqualTo(BearerToken.of("new"));
+  }
+
+  @Test
+  void await_withLittleLifeLeft_waitsForTheSuccessor() {
+    Lease old = issued(await("t", Duration.ofMinutes(30)));
+    time.advance(Duration.ofMinutes(45));
+
+    assertThat(leases.recall(request("new", Duration.ofHours(1)))).isNull();
+    assertThat(issued(await("new", Duration.ofHours(1)))).isNotSameAs(old);
+  }
+
+  @Test
+  void await_withLittleLifeLeftAndStsDown_servesTheOldLease() {
+    Lease old = issued(await("t", Duration.ofMinutes(30)));
+    time.advance(Duration.ofMinutes(45));
+    source.goDown();
+
+    assertThat(issued(await("new", Duration.ofHours(1)))).isSameAs(old);
+    assertThat(leases.recall(request("new", Duration.ofHours(1)))).isSameAs(old);
+  }
+
+  @Test
+  void await_wallClockJumpsPastExpiry_neverServesTheOldLease() {
+    Lease old = issued(await("t"));
+    time.jumpWallClock(Duration.ofHours(2));
+
+    assertThat(issued(await("t", Duration.ofHours(3)))).isNotSameAs(old);
+  }
+
+  @Test
+  void drop_ofAnAllocation_leavesOthersAlone() {
+    await("t");
+    leases.drop(new AllocationId("00000000-0000-0000-0000-000000000000"));
+    assertThat(leases.count()).isEqualTo(1);
+    leases.drop(ALLOCATION);
+    assertThat(leases.count()).isZero();
+  }
+
+  @Test
+  void tend_expiredLeases_areForgotten() {
+    await("t");
+    time.advance(Duration.ofHours(1));
+    leases.tend();
+
+    assertThat(leases.count()).isZero();
+    assertThat(leases.recall(request("t"))).isNull();
+  }
+
+  @Test
+  void close_erasesEveryLeaseAtOnce() {
+    Lease lease = issued(await("t"));
+    leases.close();
+
+    assertThat(lease.credentials().sessionToken().revealText()).isEqualTo("\0".repeat(9));
+  }
+
+  @Test
+  void await_sourceThrows_isARefusalNotAHang() {
+    Leases broken =
+        new Leases(
+            (_, _, _) -> {
+              throw new IllegalStateException("planted");
+            },
+            (_, _) -> true,
+            (_, _) -> {},
+            LeaseTerms.STANDARD,
+            time,
+            () -> 0.5,
+            Runnable::run);
+
+    assertThat(reason(broken.await(request("t"), farAway()))).isEqualTo(Reason.STS_UNAVAILABLE);
+  }
+
+  @Test
+  void await_tokenRefusedWhileANewerOneCame_triesTheNewerAtOnce() throws Exception {
+    Queue<Runnable> queue = new ArrayDeque<>();
+    Leases deferred = leasesOn(queue::add);
+    source.next(new Exchange.Failed(Reason.TOKEN_REFUSED_BY_STS.refusal("Job author: x.")));
+    deferred.await(request("old", Duration.ofMinutes(5)), time.nanos());
+    deferred.await(request("new", Duration.ofMinutes(50)), time.nanos());
+    queue.remove().run();
+
+    assertThat(source.calls()).extracting(FakeCredentialSource.Call::token)
+        .containsExactly(BearerToken.of("old"), BearerToken.of("new"));
+    assertThat(deferred.recall(request("new", Duration.ofMinutes(50)))).isNotNull();
+  }
+
+  private Leases leasesOn(java.util.concurrent.Executor executor) {
+    return new Leases(
+        source,
+        (_, _) -> entitled.get(),
+        (_, _) -> exchanges.incrementAndGet(),
+        LeaseTerms.STANDARD,
+        time,
+        () -> 0.5,
+        executor);
+  }
+
+  private Outcome await(String token) {
+    return leases.await(request(token), farAway());
+  }
+
+  private Outcome await(String token, Duration tokenLife) {
+    return leases.await(request(token, tokenLife), farAway());
+  }
+
+  private LeaseRequest request(String token) {
+    return request(token, Duration.ofHours(1));
+  }
+
+  private LeaseRequest request(String token, Duration tokenLife) {
+    return new LeaseRequest(
+        new Lease.Key(ALLOCATION, "server", GRANT),
+        new Workload("payments", "billing", "api", "server"),
+        new SessionName("b0805f9a-server"),
+        BearerToken.of(token),
+        time.instant().plus(tokenLife));
+  }
+
+  private long farAway() {
+    return time.nanos() + Duration.ofSeconds(30).toNanos();
+  }
+
+  private static Lease issued(Outcome outcome) {
+    assertThat(outcome).isInstanceOf(Outcome.Issued.class);
+    return ((Outcome.Issued) outcome).lease();
+  }
+
+  private static Reason reason(Outcome outcome) {
+    assertThat(outcome).isInstanceOf(Outcome.Refused.class);
+    return ((Outcome.Refused) outcome).refusal().reason();
+  }
+}
