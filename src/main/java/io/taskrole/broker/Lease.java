@@ -3,22 +3,80 @@ package io.taskrole.broker;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.policy.Grant;
 import io.taskrole.policy.SessionName;
+import io.taskrole.secret.Secret;
 import java.time.Instant;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Credentials that are held for one task: what the answer needs, and what the audit line names.
- * Immutable but for {@link SessionCredentials}' secrets, which eviction erases.
+ * Credentials that are held for one task: what the answer needs, and what the audit line names. Its
+ * secrets are overwritten a while after it is dropped. Two leases are equal only when they are one.
  *
- * @param key whose lease it is
- * @param session the session name STS was given
- * @param credentials the credentials
- * @param obtainedAt when STS answered
+ * <p>Safe for concurrent use.
  */
-public record Lease(
-    Key key, SessionName session, SessionCredentials credentials, Instant obtainedAt) {
+public final class Lease {
   /**
    * What a lease is held for. Never the token: a renewed token finds the same lease, and one
    * allocation's session is never another's.
    */
   public record Key(AllocationId allocation, String task, Grant grant) {}
+
+  private final Key key;
+  private final SessionName session;
+  private final SessionCredentials credentials;
+  private final Instant obtainedAt;
+  private volatile @Nullable Secret document;
+
+  /**
+   * Makes a lease.
+   *
+   * @param key whose lease it is
+   * @param session the session name STS was given
+   * @param credentials the credentials
+   * @param obtainedAt when STS answered
+   */
+  public Lease(Key key, SessionName session, SessionCredentials credentials, Instant obtainedAt) {
+    this.key = key;
+    this.session = session;
+    this.credentials = credentials;
+    this.obtainedAt = obtainedAt;
+  }
+
+  public Key key() {
+    return key;
+  }
+
+  public SessionName session() {
+    return session;
+  }
+
+  public SessionCredentials credentials() {
+    return credentials;
+  }
+
+  public Instant obtainedAt() {
+    return obtainedAt;
+  }
+
+  /**
+   * The lease as it is written to callers, encoded once and erased with it. All callers must pass the same
+   * encoder.
+   */
+  public Secret document(Function<Lease, Secret> encoder) {
+    Secret encoded = document;
+    if (encoded == null) {
+      encoded = encoder.apply(this);
+      document = encoded;
+    }
+    return encoded;
+  }
+
+  /** Overwrites every secret with zeros. */
+  void erase() {
+    credentials.erase();
+    Secret encoded = document;
+    if (encoded != null) {
+      encoded.erase();
+    }
+  }
 }

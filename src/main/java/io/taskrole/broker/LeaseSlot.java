@@ -166,7 +166,7 @@ final class LeaseSlot {
             case Exchange.Denied(var refusal) -> denied(refusal, used);
             case Exchange.Failed(var refusal) -> failed(refusal, used, jitter);
           };
-      displaced = Objects.equals(before, lease) ? null : before;
+      displaced = before == lease ? null : before;
     }
     ended.landing.complete(outcome);
     return displaced;

@@ -135,7 +135,7 @@ final class Leases {
         head != null && now - head.eraseAtNanos() >= 0;
         head = dropped.peek()) {
       dropped.remove(head);
-      head.lease().credentials().erase();
+      head.lease().erase();
     }
   }
 
@@ -159,7 +159,7 @@ final class Leases {
   void close() {
     dropIf(_ -> true);
     for (Dropped gone = dropped.poll(); gone != null; gone = dropped.poll()) {
-      gone.lease().credentials().erase();
+      gone.lease().erase();
     }
   }
 

@@ -12,8 +12,7 @@ import java.util.Optional;
  * @param secretAccessKey the secret half
  * @param sessionToken the session token
  * @param expiration when AWS stops accepting them, as STS said
- * @param account the account that the session belongs to, 12 digits; empty when the STS does not
- *     say
+ * @param account the account that the session belongs to, 12 digits
  * @param stsRequestId the request id of the STS call, empty when the answer had none
  */
 public record SessionCredentials(
@@ -21,7 +20,7 @@ public record SessionCredentials(
     Secret secretAccessKey,
     Secret sessionToken,
     Instant expiration,
-    Optional<String> account,
+    String account,
     Optional<String> stsRequestId) {
   /** Overwrites both secrets with zeros. */
   void erase() {

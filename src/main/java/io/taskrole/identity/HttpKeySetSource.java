@@ -11,6 +11,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.HttpsURLConnection;
+import javax.net.ssl.SSLSocketFactory;
 
 /**
  * Fetches the key set over HTTP or HTTPS: no proxy, no redirect, no more than {@link
@@ -21,10 +23,22 @@ public final class HttpKeySetSource implements KeySetSource {
   private static final Duration READ = Duration.ofSeconds(5);
   private static final Pattern MAX_AGE = Pattern.compile("(?i)max-age=([0-9]{1,9})");
 
-  private final URI uri;
+  /** Sockets for an https address; asked anew for each connection. */
+  public interface Tls {
+    SSLSocketFactory socketFactory() throws IOException;
+  }
 
-  public HttpKeySetSource(URI uri) {
+  private final URI uri;
+  private final Optional<Tls> tls;
+
+  /**
+   * Makes a source; nothing is fetched yet.
+   *
+   * @param tls for an https address with a private authority; empty means the platform's own
+   */
+  public HttpKeySetSource(URI uri, Optional<Tls> tls) {
     this.uri = uri;
+    this.tls = tls;
   }
 
   @Override
@@ -32,6 +46,9 @@ public final class HttpKeySetSource implements KeySetSource {
     String query = index > 0 ? "?index=" + index + "&wait=" + wait.toSeconds() + "s" : "";
     HttpURLConnection connection =
         (HttpURLConnection) URI.create(uri + query).toURL().openConnection(Proxy.NO_PROXY);
+    if (tls.isPresent() && connection instanceof HttpsURLConnection secured) {
+      secured.setSSLSocketFactory(tls.get().socketFactory());
+    }
     connection.setInstanceFollowRedirects(false);
     connection.setUseCaches(false);
     connection.setConnectTimeout((int) CONNECT.toMillis());

@@ -7,6 +7,7 @@ import com.nimbusds.jose.jwk.JWK;
 import com.nimbusds.jose.jwk.KeyUse;
 import com.nimbusds.jose.jwk.OctetKeyPair;
 import com.nimbusds.jose.jwk.RSAKey;
+import io.taskrole.json.StrictJson;
 import java.math.BigInteger;
 import java.security.interfaces.RSAPublicKey;
 import java.text.ParseException;

@@ -204,7 +204,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
       failures.incrementAndGet();
       // Our own sources word their messages; a foreign one may quote what the server sent.
       trouble(
-          "the key set cannot be fetched (" + e.getClass().getSimpleName() + "); the last stays");
+          "the key set cannot be fetched (" + e.getClass().getSimpleName() + "); it is tried again");
     }
   }
 

@@ -1,5 +1,6 @@
 package io.taskrole.identity;
 
+import io.taskrole.json.StrictJson;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Map;

@@ -32,4 +32,12 @@ public record AuditRecord(
     @Nullable String attested,
     String source,
     String requestId,
-    long millis) {}
+    long millis) {
+  /** A refusal before anything is known of the caller but its address. */
+  public static AuditRecord refusedEarly(
+      Instant time, String reason, String source, String requestId, long millis) {
+    return new AuditRecord(
+        time, "refused", reason, null, null, null, null, null, null, null, null, null, null, null,
+        null, source, requestId, millis);
+  }
+}

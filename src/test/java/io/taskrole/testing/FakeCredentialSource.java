@@ -87,7 +87,7 @@ public final class FakeCredentialSource implements CredentialSource {
             Secret.of("secret-" + number),
             Secret.of("session-" + number),
             time.instant().plus(call.grant().duration()),
-            Optional.of(call.grant().role().account()),
+            call.grant().role().account(),
             Optional.of("request-" + number)));
   }
 }

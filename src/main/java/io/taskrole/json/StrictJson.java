@@ -1,4 +1,4 @@
-package io.taskrole.identity;
+package io.taskrole.json;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParseException;
@@ -22,7 +22,7 @@ import java.util.Optional;
  * key twice at any depth (RFC 7515 section 4), nothing before or after, no unpaired surrogate. Integers
  * become {@code Long}, all other numbers {@code Double}, so that a claim's type stays visible.
  */
-final class StrictJson {
+public final class StrictJson {
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -42,7 +42,7 @@ final class StrictJson {
   private StrictJson() {}
 
   /** Returns the object, or empty when the bytes are anything else. */
-  static Optional<Map<String, Object>> parse(byte[] bytes) {
+  public static Optional<Map<String, Object>> parse(byte[] bytes) {
     if (bytes.length == 0 || bytes[0] != '{') {
       return Optional.empty();
     }

@@ -1,0 +1,341 @@
+package io.taskrole;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import io.taskrole.broker.BearerAttestor;
+import io.taskrole.broker.Broker;
+import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.broker.TokenPlacements;
+import io.taskrole.config.TaskroleConfig;
+import io.taskrole.http.AdminServer;
+import io.taskrole.http.CredentialServer;
+import io.taskrole.identity.HttpKeySetSource;
+import io.taskrole.identity.KeySetFollower;
+import io.taskrole.identity.TokenVerifier;
+import io.taskrole.nomad.NomadTls;
+import io.taskrole.policy.LiveRules;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.taskrole.sts.StsSource;
+import io.taskrole.telemetry.AuditLog;
+import io.taskrole.telemetry.Health;
+import io.taskrole.telemetry.Metrics;
+import io.taskrole.time.TimeSource;
+import io.taskrole.yaml.Problems;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The daemon put together: constructors, an ordered start and an ordered stop.
+ *
+ * <p>{@link #start} and {@link #close} block and belong to one thread; {@link #reload} may be called from
+ * any.
+ */
+public final class Daemon implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(Daemon.class.getName());
+  private static final Duration TEND_EVERY = Duration.ofSeconds(1);
+  private static final Duration FIRST_KEY_SET = Duration.ofMillis(500);
+  private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors());
+
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+  private final TaskroleConfig config;
+  private final TimeSource time;
+  private final Metrics metrics = new Metrics();
+  private final Health health;
+  private final ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
+  private volatile @Nullable Refusal exchangeTrouble;
+  private @Nullable LiveRules rules;
+  private @Nullable AuditLog audit;
+  private List<InetSocketAddress> credentials = List.of();
+  private @Nullable InetSocketAddress admin;
+
+  private Daemon(TaskroleConfig config, TimeSource time) {
+    this.config = config;
+    this.time = time;
+    this.health = new Health(time);
+  }
+
+  /**
+   * Starts the daemon; returns when it answers requests.
+   *
+   * @param problems takes what is wrong with the roles file; empty result then
+   * @param standard where the audit log goes when it has no file
+   * @throws IOException when the audit log cannot be opened
+   * @throws IllegalStateException when an address cannot be bound
+   */
+  public static Optional<Daemon> start(
+      TaskroleConfig config, Problems problems, OutputStream standard, TimeSource time)
+      throws IOException {
+    Daemon daemon = new Daemon(config, time);
+    boolean started = false;
+    try {
+      started = daemon.start(problems, standard);
+      return started ? Optional.of(daemon) : Optional.empty();
+    } finally {
+      if (!started) {
+        daemon.close();
+      }
+    }
+  }
+
+  private boolean start(Problems problems, OutputStream standard) throws IOException {
+    DoubleSupplier jitter = () -> ThreadLocalRandom.current().nextDouble();
+    var onRulesChanged = new Later();
+    Optional<LiveRules> loaded =
+        LiveRules.load(config.roles(), config.sts().region(), problems, time, onRulesChanged);
+    if (loaded.isEmpty()) {
+      return false;
+    }
+    LiveRules live = own(loaded.get());
+    rules = live;
+    AuditLog log = own(AuditLog.open(config.audit(), standard));
+    audit = log;
+    Vertx vertx = vertx();
+    CredentialServer server =
+        new CredentialServer(
+            vertx,
+            config.listen(),
+            config.broker().answerWithin(),
+            descriptors(),
+            log,
+            metrics,
+            time,
+            blocking);
+    // First of all: a connection that is refused sends several SDKs to the instance's own role.
+    credentials = server.start(LOOPS);
+
+    StsSource sts = own(new StsSource(config.sts(), time));
+    blocking.execute(sts::warmUp);
+    KeySetFollower keys =
+        own(new KeySetFollower(keySetSource(), time, jitter, blocking, _ -> {}));
+    keys.start();
+    Broker broker =
+        own(
+            new Broker(
+                config.broker(),
+                new TokenVerifier(config.identity(), keys, time),
+                new TokenPlacements(),
+                new BearerAttestor(),
+                live,
+                sts,
+                this::exchanged,
+                log,
+                time,
+                jitter,
+                blocking));
+    // Closed before the broker: the callers that it still holds get their answers.
+    own(server);
+    onRulesChanged.set(broker::rulesChanged);
+    server.open(broker);
+    live.start();
+    tend(broker);
+    watch(keys, live, broker, server, log);
+    AdminServer administration =
+        own(new AdminServer(vertx, config.listen().admin(), health, metrics));
+    admin = administration.start();
+    awaitFirst(keys);
+    return true;
+  }
+
+  /** The addresses of the credential endpoint, ports as they really are. */
+  public List<InetSocketAddress> credentials() {
+    return credentials;
+  }
+
+  /** The address of {@code /healthz /readyz /metrics}. */
+  public InetSocketAddress admin() {
+    if (admin == null) {
+      throw new IllegalStateException("not started");
+    }
+    return admin;
+  }
+
+  /** Reads the roles file again and opens the audit log anew, as SIGHUP asks for. */
+  public void reload() {
+    LOG.log(System.Logger.Level.INFO, "reload asked for");
+    if (audit != null) {
+      audit.reopen();
+    }
+    if (rules != null) {
+      rules.reload();
+    }
+  }
+
+  /** Stops: no new connections, requests in flight are answered, then everything ends. */
+  @Override
+  public void close() {
+    while (!parts.isEmpty()) {
+      try {
+        parts.pop().close();
+      } catch (Exception e) {
+        LOG.log(System.Logger.Level.WARNING, "a part did not stop cleanly", e);
+      }
+    }
+    blocking.shutdownNow();
+  }
+
+  private <T extends AutoCloseable> T own(T part) {
+    parts.push(part);
+    return part;
+  }
+
+  private Vertx vertx() {
+    Vertx vertx =
+        Vertx.vertx(
+            new VertxOptions()
+                .setEventLoopPoolSize(LOOPS)
+                .setWorkerPoolSize(1)
+                .setInternalBlockingPoolSize(1)
+                // Its stack traces help no operator; a blocked loop shows in the request times.
+                .setBlockedThreadCheckInterval(1)
+                .setBlockedThreadCheckIntervalUnit(TimeUnit.HOURS)
+                .setFileSystemOptions(
+                    new FileSystemOptions()
+                        .setFileCachingEnabled(false)
+                        .setClassPathResolvingEnabled(false)));
+    parts.push(() -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
+    return vertx;
+  }
+
+  private HttpKeySetSource keySetSource() {
+    return new HttpKeySetSource(
+        config.identity().keySet(),
+        config.nomad().tls().map(tls -> new NomadTls(tls)::socketFactory));
+  }
+
+  private void tend(Broker broker) {
+    Thread tending =
+        Thread.ofVirtual()
+            .name("leases")
+            .start(
+                () -> {
+                  while (!Thread.currentThread().isInterrupted()) {
+                    try {
+                      time.sleep(TEND_EVERY);
+                      broker.tend();
+                    } catch (InterruptedException e) {
+                      return;
+                    } catch (RuntimeException e) {
+                      LOG.log(System.Logger.Level.ERROR, "the leases could not be tended", e);
+                    }
+                  }
+                });
+    parts.push(tending::interrupt);
+  }
+
+  private void exchanged(Exchange exchange, long nanos) {
+    switch (exchange) {
+      case Exchange.Obtained _ -> {
+        exchangeTrouble = null;
+        metrics.exchanged("obtained", "", nanos);
+      }
+      case Exchange.Denied(var refusal) -> {
+        exchangeTrouble = null;
+        metrics.exchanged("denied", refusal.reason().code(), nanos);
+      }
+      case Exchange.Failed(var refusal) -> {
+        exchangeTrouble = refusal.reason() == Reason.STS_UNAVAILABLE ? refusal : null;
+        metrics.exchanged("failed", refusal.reason().code(), nanos);
+      }
+    }
+  }
+
+  private void watch(
+      KeySetFollower keys, LiveRules live, Broker broker, CredentialServer server, AuditLog log) {
+    health.add(() -> keySetProblem(keys));
+    health.add(
+        () ->
+            live.trouble()
+                .map(
+                    trouble ->
+                        new Health.Problem(
+                            "RolesFileRefused", trouble.problems().getFirst().toString(), false)));
+    health.add(
+        () ->
+            Optional.ofNullable(exchangeTrouble)
+                .map(
+                    refusal ->
+                        new Health.Problem(refusal.reason().code(), refusal.message(), false)));
+    health.add(() -> log.problem().map(text -> new Health.Problem("AuditLogFailing", text, false)));
+
+    metrics.build(BuildInfo.read().version(), Runtime.version().toString());
+    metrics.gauge("taskrole_leases", "Leases that live now.", broker::leases);
+    metrics.gauge("taskrole_rules", "Rules in force.", live::size);
+    metrics.gauge(
+        "taskrole_roles_file_refused",
+        "1 while the roles file is refused and older rules are in force.",
+        () -> live.trouble().isPresent() ? 1 : 0);
+    metrics.gauge(
+        "taskrole_key_set_keys",
+        "Keys in the key set in force.",
+        () -> keys.state().keySet().map(set -> set.ids().size()).orElse(0));
+    metrics.counter(
+        "taskrole_key_set_failures_total",
+        "Fetches of the key set that failed or brought nothing usable.",
+        () -> keys.state().failures());
+    metrics.gauge("taskrole_connections", "Open connections.", server::connections);
+    metrics.counter(
+        "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
+  }
+
+  private static Optional<Health.Problem> keySetProblem(KeySetFollower keys) {
+    KeySetFollower.State state = keys.state();
+    if (state.keySet().isEmpty()) {
+      return Optional.of(
+          new Health.Problem(
+              Reason.KEY_SET_UNAVAILABLE.code(),
+              state.problem().orElse("the key set is not loaded yet"),
+              true));
+    }
+    return state.problem().map(text -> new Health.Problem("KeySetTrouble", text, false));
+  }
+
+  private static void awaitFirst(KeySetFollower keys) {
+    try {
+      keys.firstLoaded().get(FIRST_KEY_SET.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the key set is not loaded yet; requests are answered KeySetUnavailable until it is");
+    }
+  }
+
+  private static long descriptors() {
+    return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+        ? unix.getMaxFileDescriptorCount()
+        : 1024;
+  }
+
+  /** Something to run that is known only later; until then nothing. */
+  private static final class Later implements Runnable {
+    private volatile Runnable task = () -> {};
+
+    void set(Runnable task) {
+      this.task = task;
+    }
+
+    @Override
+    public void run() {
+      task.run();
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package io.taskrole.cli;
+
+import io.taskrole.Daemon;
+import io.taskrole.config.ConfigFile;
+import io.taskrole.config.EffectiveConfig;
+import io.taskrole.config.TaskroleConfig;
+import io.taskrole.time.TimeSource;
+import io.taskrole.yaml.Problems;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code taskrole agent}: the daemon, until it is told to stop. */
+@Command(
+    name = "agent",
+    description = {
+      "Run the daemon.",
+      "",
+      "Prints its configuration and a line that begins with \"ready\" on standard error; the audit log goes"
+          + " to standard output unless audit.file is set. SIGTERM stops it, SIGHUP makes it read the roles"
+          + " file again."
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {"0:stopped on request", "1:failed", "2:bad configuration or command line"})
+final class AgentCommand implements Callable<Integer> {
+  @Mixin private final ConfigOption config = new ConfigOption();
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // set by picocli
+  private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    PrintWriter err = spec.commandLine().getErr();
+    Problems problems = new Problems();
+    Optional<TaskroleConfig> loaded =
+        ConfigFile.check(config.file(), ConfigOption::environment, problems);
+    if (loaded.isEmpty()) {
+      ConfigOption.tell(problems, err);
+      return TaskroleCommand.USAGE;
+    }
+    EffectiveConfig.lines(loaded.get()).forEach(err::println);
+    err.flush();
+    Optional<Daemon> started =
+        Daemon.start(
+            loaded.get(), problems, new FileOutputStream(FileDescriptor.out), TimeSource.system());
+    if (started.isEmpty()) {
+      ConfigOption.tell(problems, err);
+      return TaskroleCommand.USAGE;
+    }
+    try (Daemon daemon = started.get()) {
+      Signals signals = Signals.install(daemon::reload);
+      err.println(ready(daemon));
+      err.flush();
+      signals.awaitStop();
+      err.println("stopping");
+      err.flush();
+    }
+    return TaskroleCommand.OK;
+  }
+
+  private static String ready(Daemon daemon) {
+    Duration sinceExec =
+        Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
+    return String.format(
+        Locale.ROOT,
+        "ready credentials=%s admin=%s in %.2fs",
+        daemon.credentials().stream()
+            .map(address -> "http://" + text(address) + "/v1/credentials")
+            .collect(Collectors.joining(",")),
+        "http://" + text(daemon.admin()),
+        sinceExec.toMillis() / 1000.0);
+  }
+
+  private static String text(InetSocketAddress address) {
+    String literal = address.getAddress().getHostAddress();
+    return (literal.contains(":") ? "[" + literal + "]" : literal) + ":" + address.getPort();
+  }
+}

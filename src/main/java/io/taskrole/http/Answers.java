@@ -1,0 +1,49 @@
+package io.taskrole.http;
+
+import io.taskrole.broker.Lease;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerResponse;
+
+/** Writes the answers of the credential endpoint, each in one piece. For the request's event loop. */
+final class Answers {
+  private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
+  private static final CharSequence NO_STORE = HttpHeaders.createOptimized("no-store");
+  private static final CharSequence GET = HttpHeaders.createOptimized("GET");
+  private static final CharSequence CLOSE = HttpHeaders.createOptimized("close");
+
+  private Answers() {}
+
+  /** 200 with the credentials. */
+  static void issue(HttpServerResponse response, Lease lease) {
+    write(response, Buffer.buffer(lease.document(EcsDocument::encode).reveal()));
+  }
+
+  /**
+   * The refusal, its code in the reason phrase too: it is all that some SDKs show.
+   *
+   * @param closes whether the connection ends with this answer
+   */
+  static void refuse(
+      HttpServerResponse response, Refusal refusal, String requestId, boolean closes) {
+    response.setStatusCode(Statuses.of(refusal.reason())).setStatusMessage(refusal.reason().code());
+    if (refusal.reason() == Reason.METHOD_NOT_ALLOWED) {
+      response.putHeader(HttpHeaders.ALLOW, GET);
+    }
+    if (closes) {
+      response.putHeader(HttpHeaders.CONNECTION, CLOSE);
+    }
+    write(response, Buffer.buffer(EcsDocument.encode(refusal, requestId)));
+  }
+
+  private static void write(HttpServerResponse response, Buffer body) {
+    response
+        .putHeader(HttpHeaders.CONTENT_TYPE, JSON)
+        .putHeader(HttpHeaders.CACHE_CONTROL, NO_STORE)
+        .end(body)
+        // The caller hung up: nobody is left to be told.
+        .onFailure(_ -> {});
+  }
+}

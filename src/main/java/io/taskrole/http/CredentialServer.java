@@ -1,0 +1,148 @@
+package io.taskrole.http;
+
+import io.taskrole.broker.CredentialBroker;
+import io.taskrole.telemetry.AuditSink;
+import io.taskrole.telemetry.Metrics;
+import io.taskrole.time.TimeSource;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServerOptions;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod Identity), for
+ * every address that is configured. It listens before anything else of the daemon is there, and holds
+ * requests until {@link #open}.
+ *
+ * <p>Safe for concurrent use; {@link #start} and {@link #close} block.
+ */
+public final class CredentialServer implements AutoCloseable {
+  private static final int BACKLOG = 4096;
+  private static final int LONGEST_LINE = 1024;
+  private static final int LARGEST_HEADER = 8192;
+  private static final int IDLE_SECONDS = 75;
+
+  /** Callers that wait for a cold exchange are finished within this time of a stop. */
+  private static final Duration DRAIN = Duration.ofSeconds(5);
+
+  private static final int MOST_CONNECTIONS = 16_384;
+  private static final int LEAST_CONNECTIONS = 64;
+
+  /** What every connection of every address shares. */
+  record Shared(
+      Duration answerWithin,
+      AuditSink audit,
+      Metrics metrics,
+      TimeSource time,
+      Executor blocking,
+      TaskPace pace,
+      AtomicInteger connections,
+      int mostConnections,
+      CompletableFuture<CredentialBroker> broker,
+      CompletableFuture<Void> stopping) {}
+
+  private final Vertx vertx;
+  private final ListenConfig listen;
+  private final Shared shared;
+  private final List<CredentialVerticle> verticles = new ArrayList<>();
+
+  /**
+   * Builds the server; nothing listens yet.
+   *
+   * @param answerWithin the time in which every request is answered, counted from its arrival
+   * @param descriptors how many files and sockets the process may have open
+   * @param blocking runs the pipeline where it may block: virtual threads
+   */
+  public CredentialServer(
+      Vertx vertx,
+      ListenConfig listen,
+      Duration answerWithin,
+      long descriptors,
+      AuditSink audit,
+      Metrics metrics,
+      TimeSource time,
+      Executor blocking) {
+    this.vertx = vertx;
+    this.listen = listen;
+    long connections = Math.clamp(descriptors / 2, LEAST_CONNECTIONS, MOST_CONNECTIONS);
+    this.shared =
+        new Shared(
+            answerWithin,
+            audit,
+            metrics,
+            time,
+            blocking,
+            new TaskPace(time),
+            new AtomicInteger(),
+            (int) connections,
+            new CompletableFuture<>(),
+            new CompletableFuture<>());
+  }
+
+  /**
+   * Binds every address; from then on requests are held.
+   *
+   * @param loops event loops to spread the connections of each address over
+   * @return the addresses that are bound, in the order of the configuration; a port 0 is now a real one
+   * @throws IllegalStateException when an address cannot be bound; the message names it
+   */
+  public List<InetSocketAddress> start(int loops) {
+    List<InetSocketAddress> bound = new ArrayList<>();
+    for (InetSocketAddress address : listen.credentials()) {
+      // The first instance learns the port where 0 is asked for; the others share its socket.
+      InetSocketAddress actual = Binding.bind(address, port -> deploy(address, port));
+      for (int i = 1; i < loops; i++) {
+        Binding.bind(actual, port -> deploy(actual, port));
+      }
+      bound.add(actual);
+    }
+    return bound;
+  }
+
+  /** Begins to answer with what the broker says. */
+  public void open(CredentialBroker broker) {
+    shared.broker().complete(broker);
+  }
+
+  /** How many connections are open. */
+  public int connections() {
+    return shared.connections().get();
+  }
+
+  /** Stops listening, lets the requests in flight end, and closes the connections. */
+  @Override
+  public void close() {
+    shared.stopping().complete(null);
+    var ends = verticles.stream().map(verticle -> verticle.shutdown(DRAIN)).toList();
+    Binding.await(Future.join(ends).otherwiseEmpty(), DRAIN.plusSeconds(2));
+  }
+
+  private Future<Integer> deploy(InetSocketAddress address, int port) {
+    CredentialVerticle verticle = new CredentialVerticle(options(address, port), shared);
+    verticles.add(verticle);
+    return vertx.deployVerticle(verticle).map(_ -> verticle.port());
+  }
+
+  private static HttpServerOptions options(InetSocketAddress address, int port) {
+    return new HttpServerOptions()
+        .setHost(address.getAddress().getHostAddress())
+        .setPort(port)
+        .setAcceptBacklog(BACKLOG)
+        .setMaxInitialLineLength(LONGEST_LINE)
+        .setMaxHeaderSize(LARGEST_HEADER)
+        .setIdleTimeout(IDLE_SECONDS)
+        .setIdleTimeoutUnit(TimeUnit.SECONDS)
+        .setHttp2ClearTextEnabled(false)
+        .setCompressionSupported(false)
+        .setDecompressionSupported(false)
+        .setHandle100ContinueAutomatically(false)
+        .setRegisterWebSocketWriteHandlers(false);
+  }
+}

@@ -1,0 +1,276 @@
+package io.taskrole.http;
+
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.taskrole.broker.Caller;
+import io.taskrole.broker.CredentialBroker;
+import io.taskrole.broker.Outcome;
+import io.taskrole.http.CredentialServer.Shared;
+import io.taskrole.identity.BearerToken;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.taskrole.telemetry.AuditRecord;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One event loop's share of the credential endpoint: gate, then memory, then, where memory does not
+ * suffice, the whole pipeline on a virtual thread. Everything here runs on the event loop.
+ */
+final class CredentialVerticle extends VerticleBase {
+  private static final System.Logger LOG = System.getLogger(CredentialVerticle.class.getName());
+
+  /** A connection that has not sent a whole request by then is closed. */
+  private static final Duration FIRST_REQUEST = Duration.ofSeconds(5);
+
+  private static final HexFormat HEX = HexFormat.of();
+  private static final Refusal STARTING =
+      Reason.STARTING.refusal("Ask again: taskrole is starting and not ready yet.");
+  private static final Refusal STOPPING =
+      Reason.STOPPING.refusal("Ask again: taskrole is stopping and will be back.");
+  private static final Refusal UNDECIDED =
+      Reason.EXCHANGE_PENDING.refusal(
+          "Wait and ask again: taskrole could not decide in time; it goes on and serves the retry.");
+  private static final Refusal FAULT =
+      Reason.STS_UNAVAILABLE.refusal(
+          "Operator: taskrole failed on this request; its log has the cause under this request id.");
+  private static final Refusal NOT_HTTP =
+      Reason.BAD_REQUEST.refusal("Job author: send a plain HTTP/1.1 GET; this request is malformed.");
+  private static final Refusal TOO_LARGE =
+      Reason.HEADER_TOO_LARGE.refusal(
+          "Job author: send less; the request line may have 1 KiB, all headers together 8 KiB.");
+
+  private final HttpServerOptions options;
+  private final Shared shared;
+  private final Map<HttpConnection, Long> firstRequestTimers = new HashMap<>();
+  private @Nullable HttpServer server;
+
+  CredentialVerticle(HttpServerOptions options, Shared shared) {
+    this.options = options;
+    this.shared = shared;
+  }
+
+  @Override
+  public Future<?> start() {
+    HttpServer created = vertx.createHttpServer(options);
+    server = created;
+    return created
+        .connectionHandler(this::connected)
+        .requestHandler(this::requested)
+        .invalidRequestHandler(this::malformed)
+        // Never the exception's text: it may quote header values, the token among them.
+        .exceptionHandler(_ -> LOG.log(System.Logger.Level.DEBUG, "a connection ended badly"))
+        .listen();
+  }
+
+  /** The port that is bound. */
+  int port() {
+    HttpServer listening = server;
+    return listening == null ? options.getPort() : listening.actualPort();
+  }
+
+  /** Stops listening; ends when the requests in flight have ended or the time is over. */
+  Future<Void> shutdown(Duration drain) {
+    HttpServer listening = server;
+    return listening == null ? Future.succeededFuture() : listening.shutdown(drain);
+  }
+
+  private void connected(HttpConnection connection) {
+    boolean admitted = shared.connections().incrementAndGet() <= shared.mostConnections();
+    connection.closeHandler(
+        _ -> {
+          shared.connections().decrementAndGet();
+          disarm(connection);
+        });
+    connection.exceptionHandler(_ -> {});
+    if (admitted) {
+      firstRequestTimers.put(
+          connection,
+          vertx.setTimer(
+              FIRST_REQUEST.toMillis(),
+              _ -> {
+                firstRequestTimers.remove(connection);
+                connection.close();
+              }));
+    } else {
+      connection.close();
+    }
+  }
+
+  private void disarm(HttpConnection connection) {
+    Long timer = firstRequestTimers.remove(connection);
+    if (timer != null) {
+      vertx.cancelTimer(timer);
+    }
+  }
+
+  private void requested(HttpServerRequest request) {
+    disarm(request.connection());
+    new Exchange(request).begin();
+  }
+
+  private void malformed(HttpServerRequest request) {
+    disarm(request.connection());
+    Throwable cause = request.decoderResult().cause();
+    boolean isTooLarge =
+        cause instanceof TooLongHttpLineException || cause instanceof TooLongHttpHeaderException;
+    new Exchange(request).refuse(isTooLarge ? TOO_LARGE : NOT_HTTP, true);
+  }
+
+  /** One request until its answer is written. */
+  private final class Exchange {
+    private final HttpServerRequest request;
+    private final long arrivedNanos = shared.time().nanos();
+    private final String requestId = HEX.toHexDigits(ThreadLocalRandom.current().nextLong());
+    private @Nullable Long guard;
+    private boolean answered;
+
+    Exchange(HttpServerRequest request) {
+      this.request = request;
+    }
+
+    void begin() {
+      try {
+        switch (RequestGate.judge(request)) {
+          case RequestGate.Verdict.Stop(var refusal, var closes) -> refuse(refusal, closes);
+          case RequestGate.Verdict.Pass(var token) -> judge(token);
+        }
+      } catch (RuntimeException e) {
+        fail(e);
+      }
+    }
+
+    private void judge(BearerToken token) {
+      if (shared.stopping().isDone()) {
+        refuse(STOPPING, true);
+        return;
+      }
+      Caller caller =
+          new Caller(
+              token,
+              RequestGate.address(request.remoteAddress()),
+              RequestGate.address(request.localAddress()),
+              requestId,
+              arrivedNanos);
+      if (shared.broker().isDone()) {
+        ask(shared.broker().join(), caller);
+      } else {
+        guard(STARTING);
+        Future.fromCompletionStage(shared.broker(), context)
+            .onSuccess(
+                broker -> {
+                  if (!answered) {
+                    disarmGuard();
+                    ask(broker, caller);
+                  }
+                });
+      }
+    }
+
+    private void ask(CredentialBroker broker, Caller caller) {
+      Outcome known = broker.recall(caller);
+      if (known != null) {
+        tell(known);
+        return;
+      }
+      guard(UNDECIDED);
+      Future.fromCompletionStage(
+              CompletableFuture.supplyAsync(() -> broker.issue(caller), shared.blocking()), context)
+          .onComplete(this::tell, this::fail);
+    }
+
+    /** Answers with this refusal when nothing else has by the end of the caller's time. */
+    private void guard(Refusal refusal) {
+      long spent = (shared.time().nanos() - arrivedNanos) / 1_000_000;
+      long left = Math.max(1, shared.answerWithin().toMillis() - spent);
+      guard =
+          vertx.setTimer(
+              left,
+              _ -> {
+                guard = null;
+                if (!answered) {
+                  audit(refusal);
+                  write(new Outcome.Refused(refusal), false);
+                }
+              });
+    }
+
+    private void disarmGuard() {
+      if (guard != null) {
+        vertx.cancelTimer(guard);
+        guard = null;
+      }
+    }
+
+    private void tell(Outcome outcome) {
+      Duration delay =
+          outcome instanceof Outcome.Issued(var lease)
+              ? shared.pace().delay(lease.key().allocation())
+              : Duration.ZERO;
+      if (delay.compareTo(Duration.ofMillis(1)) < 0) {
+        write(outcome, false);
+      } else {
+        vertx.setTimer(delay.toMillis(), _ -> write(outcome, false));
+      }
+    }
+
+    void refuse(Refusal refusal, boolean closes) {
+      audit(refusal);
+      write(new Outcome.Refused(refusal), closes);
+    }
+
+    private void fail(Throwable fault) {
+      LOG.log(System.Logger.Level.ERROR, "request " + requestId + " failed", fault);
+      write(new Outcome.Refused(FAULT), true);
+    }
+
+    private void write(Outcome outcome, boolean closes) {
+      if (answered) {
+        return;
+      }
+      answered = true;
+      disarmGuard();
+      String reason =
+          switch (outcome) {
+            case Outcome.Issued(var lease) -> {
+              Answers.issue(request.response(), lease);
+              yield "";
+            }
+            case Outcome.Refused(var refusal) -> {
+              Answers.refuse(request.response(), refusal, requestId, closes);
+              yield refusal.reason().code();
+            }
+          };
+      shared
+          .metrics()
+          .answered(
+              reason.isEmpty() ? "issued" : "refused",
+              reason,
+              shared.time().nanos() - arrivedNanos);
+    }
+
+    /** The pipeline audits what it decides; this is for what ends before or beside it. */
+    private void audit(Refusal refusal) {
+      shared
+          .audit()
+          .offer(
+              AuditRecord.refusedEarly(
+                  shared.time().instant(),
+                  refusal.reason().code(),
+                  request.remoteAddress().hostAddress(),
+                  requestId,
+                  (shared.time().nanos() - arrivedNanos) / 1_000_000));
+    }
+  }
+}

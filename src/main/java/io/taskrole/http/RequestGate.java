@@ -1,0 +1,145 @@
+package io.taskrole.http;
+
+import io.netty.util.NetUtil;
+import io.taskrole.identity.BearerToken;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import io.vertx.core.MultiMap;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.SocketAddress;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a request must look like before its token is read. It refuses what no AWS SDK sends: whatever a
+ * browser, a proxy or a server tricked into asking for somebody else would add (AWS, "defense in depth"
+ * for the instance metadata service; RFC 7230 section 5.4).
+ */
+final class RequestGate {
+  static final String PATH = "/v1/credentials";
+
+  private static final int LONGEST_HEADER_NAME = 64;
+  private static final List<String> REFUSED =
+      List.of("forwarded", "via", "origin", "referer", "x-real-ip", "true-client-ip");
+  private static final List<String> REFUSED_BEGINNINGS = List.of("x-forwarded", "sec-");
+  private static final Pattern HOST = Pattern.compile("(\\[[0-9A-Fa-f:.]+]|[0-9.]+)(?::([0-9]{1,5}))?");
+
+  private static final Refusal PATH_REFUSAL =
+      Reason.BAD_REQUEST.refusal("Job author: ask GET " + PATH + ", nothing before or after it.");
+  private static final Refusal BODY_REFUSAL =
+      Reason.BAD_REQUEST.refusal("Job author: send no body with GET " + PATH + ".");
+  private static final Refusal METHOD_REFUSAL =
+      Reason.METHOD_NOT_ALLOWED.refusal("Job author: ask with GET; nothing else is answered here.");
+  private static final Refusal HOST_REFUSAL =
+      Reason.REQUEST_REFUSED.refusal(
+          "Job author: set AWS_CONTAINER_CREDENTIALS_FULL_URI to the IP address that taskrole listens"
+              + " on, not to a name; the Host header must be it.");
+  private static final Refusal TOKEN_REFUSAL =
+      Reason.TOKEN_MISSING.refusal(
+          "Job author: set AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE to the identity's token file; the"
+              + " request has no usable Authorization header.");
+
+  /** What the gate says. */
+  sealed interface Verdict {
+    /** The request may go on. */
+    record Pass(BearerToken token) implements Verdict {}
+
+    /** The request ends here; {@code closes} when the connection cannot be trusted any more. */
+    record Stop(Refusal refusal, boolean closes) implements Verdict {}
+  }
+
+  private RequestGate() {}
+
+  static Verdict judge(HttpServerRequest request) {
+    MultiMap headers = request.headers();
+    if (!isOurPath(request.uri())) {
+      return new Verdict.Stop(PATH_REFUSAL, true);
+    }
+    if (!request.method().equals(HttpMethod.GET)) {
+      return new Verdict.Stop(METHOD_REFUSAL, true);
+    }
+    if (headers.contains("transfer-encoding")
+        || !headers.getAll("content-length").stream().allMatch("0"::equals)) {
+      return new Verdict.Stop(BODY_REFUSAL, true);
+    }
+    if (!isOurHost(headers.getAll("host"), request.localAddress())) {
+      return new Verdict.Stop(HOST_REFUSAL, true);
+    }
+    for (Map.Entry<String, String> header : headers) {
+      if (isForeign(header.getKey())) {
+        return new Verdict.Stop(foreign(header.getKey()), true);
+      }
+    }
+    List<String> authorization = headers.getAll("authorization");
+    String token = authorization.size() == 1 ? token(authorization.getFirst()) : "";
+    return token.isEmpty()
+        ? new Verdict.Stop(TOKEN_REFUSAL, false)
+        : new Verdict.Pass(BearerToken.of(token));
+  }
+
+  /** The path as it was sent: no decoding, no dots; doubled and trailing slashes do no harm. */
+  private static boolean isOurPath(String uri) {
+    if (uri.equals(PATH)) {
+      return true;
+    }
+    String path = uri.replaceAll("/+", "/");
+    return uri.startsWith("/") && (path.equals(PATH) || path.equals(PATH + "/"));
+  }
+
+  /** Host is the address that the connection reached, with or without its port. */
+  private static boolean isOurHost(List<String> hosts, SocketAddress local) {
+    if (hosts.size() != 1) {
+      return false;
+    }
+    Matcher host = HOST.matcher(hosts.getFirst());
+    if (!host.matches()) {
+      return false;
+    }
+    String literal = host.group(1);
+    byte[] named =
+        NetUtil.createByteArrayFromIpAddressString(
+            literal.startsWith("[") ? literal.substring(1, literal.length() - 1) : literal);
+    return named != null
+        && Arrays.equals(named, address(local).getAddress().getAddress())
+        && (host.group(2) == null || Integer.parseInt(host.group(2)) == local.port());
+  }
+
+  private static boolean isForeign(String name) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    return REFUSED.contains(lower) || REFUSED_BEGINNINGS.stream().anyMatch(lower::startsWith);
+  }
+
+  private static Refusal foreign(String name) {
+    String shown = name.length() <= LONGEST_HEADER_NAME ? name : "its long name";
+    return Reason.REQUEST_REFUSED.refusal(
+        "Job author: ask from the task itself; no browser, proxy or forwarder may ask for it (header "
+            + shown
+            + ").");
+  }
+
+  /** The SDKs send the token bare; a scheme and blanks around it do no harm. */
+  private static String token(String value) {
+    String text = value.strip();
+    return text.regionMatches(true, 0, "Bearer ", 0, 7) ? text.substring(7).strip() : text;
+  }
+
+  /** The IP address and port of one end of a connection. */
+  static InetSocketAddress address(SocketAddress address) {
+    // Never a name: a connection's ends are addresses, and nothing is looked up for them.
+    byte[] bytes = NetUtil.createByteArrayFromIpAddressString(address.hostAddress());
+    try {
+      return new InetSocketAddress(
+          InetAddress.getByAddress(bytes == null ? new byte[4] : bytes), address.port());
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException("4 or 16 bytes are always an address", e);
+    }
+  }
+}
