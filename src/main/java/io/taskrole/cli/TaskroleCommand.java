@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
       AgentCommand.class,
       CheckCommand.class,
       DemoCommand.class,
+      TrainCommand.class,
       VersionCommand.class
     },
     mixinStandardHelpOptions = false,

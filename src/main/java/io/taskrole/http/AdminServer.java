@@ -78,9 +78,9 @@ public final class AdminServer implements AutoCloseable {
     server = created;
     return Binding.bind(
         address,
-        port ->
+        () ->
             created
-                .listen(port, address.getAddress().getHostAddress())
+                .listen(address.getPort(), address.getAddress().getHostAddress())
                 .map(HttpServer::actualPort));
   }
 

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /** Waits for what Vert.x does, on a thread that is not one of its own. */
 final class Binding {
@@ -15,9 +15,9 @@ final class Binding {
   private Binding() {}
 
   /** Binds an address, and says which port it really is. */
-  static InetSocketAddress bind(InetSocketAddress address, IntFunction<Future<Integer>> listen) {
+  static InetSocketAddress bind(InetSocketAddress address, Supplier<Future<Integer>> listen) {
     try {
-      int port = await(listen.apply(address.getPort()), BIND);
+      int port = await(listen.get(), BIND);
       return new InetSocketAddress(address.getAddress(), port);
     } catch (IllegalStateException e) {
       throw new IllegalStateException(

@@ -4,17 +4,21 @@ import io.taskrole.broker.CredentialBroker;
 import io.taskrole.telemetry.AuditSink;
 import io.taskrole.telemetry.Metrics;
 import io.taskrole.time.TimeSource;
+import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.net.SocketAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /**
  * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod Identity), for
@@ -96,12 +100,12 @@ public final class CredentialServer implements AutoCloseable {
   public List<InetSocketAddress> start(int loops) {
     List<InetSocketAddress> bound = new ArrayList<>();
     for (InetSocketAddress address : listen.credentials()) {
-      // The first instance learns the port where 0 is asked for; the others share its socket.
-      InetSocketAddress actual = Binding.bind(address, port -> deploy(address, port));
-      for (int i = 1; i < loops; i++) {
-        Binding.bind(actual, port -> deploy(actual, port));
-      }
-      bound.add(actual);
+      String host = address.getAddress().getHostAddress();
+      SocketAddress socket =
+          address.getPort() == 0
+              ? SocketAddress.sharedRandomPort(1 + bound.size(), host)
+              : SocketAddress.inetSocketAddress(address.getPort(), host);
+      bound.add(Binding.bind(address, () -> deploy(socket, loops)));
     }
     return bound;
   }
@@ -124,16 +128,18 @@ public final class CredentialServer implements AutoCloseable {
     Binding.await(Future.join(ends).otherwiseEmpty(), DRAIN.plusSeconds(2));
   }
 
-  private Future<Integer> deploy(InetSocketAddress address, int port) {
-    CredentialVerticle verticle = new CredentialVerticle(options(address, port), shared);
-    verticles.add(verticle);
-    return vertx.deployVerticle(verticle).map(_ -> verticle.port());
+  private Future<Integer> deploy(SocketAddress socket, int loops) {
+    List<CredentialVerticle> instances =
+        Stream.generate(() -> new CredentialVerticle(socket, options(), shared)).limit(loops).toList();
+    verticles.addAll(instances);
+    Iterator<CredentialVerticle> next = instances.iterator();
+    return vertx
+        .deployVerticle(next::next, new DeploymentOptions().setInstances(loops))
+        .map(_ -> instances.getFirst().port());
   }
 
-  private static HttpServerOptions options(InetSocketAddress address, int port) {
+  private static HttpServerOptions options() {
     return new HttpServerOptions()
-        .setHost(address.getAddress().getHostAddress())
-        .setPort(port)
         .setAcceptBacklog(BACKLOG)
         .setMaxInitialLineLength(LONGEST_LINE)
         .setMaxHeaderSize(LARGEST_HEADER)

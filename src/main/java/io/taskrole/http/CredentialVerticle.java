@@ -16,6 +16,7 @@ import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -51,12 +52,14 @@ final class CredentialVerticle extends VerticleBase {
       Reason.HEADER_TOO_LARGE.refusal(
           "Job author: send less; the request line may have 1 KiB, all headers together 8 KiB.");
 
+  private final SocketAddress socket;
   private final HttpServerOptions options;
   private final Shared shared;
   private final Map<HttpConnection, Long> firstRequestTimers = new HashMap<>();
   private @Nullable HttpServer server;
 
-  CredentialVerticle(HttpServerOptions options, Shared shared) {
+  CredentialVerticle(SocketAddress socket, HttpServerOptions options, Shared shared) {
+    this.socket = socket;
     this.options = options;
     this.shared = shared;
   }
@@ -71,13 +74,13 @@ final class CredentialVerticle extends VerticleBase {
         .invalidRequestHandler(this::malformed)
         // Never the exception's text: it may quote header values, the token among them.
         .exceptionHandler(_ -> LOG.log(System.Logger.Level.DEBUG, "a connection ended badly"))
-        .listen();
+        .listen(socket);
   }
 
   /** The port that is bound. */
   int port() {
     HttpServer listening = server;
-    return listening == null ? options.getPort() : listening.actualPort();
+    return listening == null ? socket.port() : listening.actualPort();
   }
 
   /** Stops listening; ends when the requests in flight have ended or the time is over. */
