@@ -45,8 +45,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The daemon put together: constructors, an ordered start and an ordered stop.
  *
- * <p>{@link #start} and {@link #close} block and belong to one thread; {@link #reload} may be called from
- * any.
+ * <p>{@link #start} and {@link #close} block and belong to one thread; {@link #reload} may be
+ * called from any.
  */
 public final class Daemon implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Daemon.class.getName());
@@ -123,8 +123,7 @@ public final class Daemon implements AutoCloseable {
 
     StsSource sts = own(new StsSource(config.sts(), time));
     blocking.execute(sts::warmUp);
-    KeySetFollower keys =
-        own(new KeySetFollower(keySetSource(), time, jitter, blocking, _ -> {}));
+    KeySetFollower keys = own(new KeySetFollower(keySetSource(), time, jitter, blocking, _ -> {}));
     keys.start();
     Broker broker =
         own(
@@ -210,7 +209,8 @@ public final class Daemon implements AutoCloseable {
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
                         .setClassPathResolvingEnabled(false)));
-    parts.push(() -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
+    parts.push(
+        () -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
     return vertx;
   }
 
@@ -224,19 +224,18 @@ public final class Daemon implements AutoCloseable {
     Thread tending =
         Thread.ofVirtual()
             .name("leases")
-            .start(
-                () -> {
-                  while (!Thread.currentThread().isInterrupted()) {
-                    try {
-                      time.sleep(TEND_EVERY);
-                      broker.tend();
-                    } catch (InterruptedException e) {
-                      return;
-                    } catch (RuntimeException e) {
-                      LOG.log(System.Logger.Level.ERROR, "the leases could not be tended", e);
-                    }
-                  }
-                });
+            .start(() -> {
+              while (!Thread.currentThread().isInterrupted()) {
+                try {
+                  time.sleep(TEND_EVERY);
+                  broker.tend();
+                } catch (InterruptedException e) {
+                  return;
+                } catch (RuntimeException e) {
+                  LOG.log(System.Logger.Level.ERROR, "the leases could not be tended", e);
+                }
+              }
+            });
     parts.push(tending::interrupt);
   }
 
@@ -260,19 +259,14 @@ public final class Daemon implements AutoCloseable {
   private void watch(
       KeySetFollower keys, LiveRules live, Broker broker, CredentialServer server, AuditLog log) {
     health.add(() -> keySetProblem(keys));
-    health.add(
-        () ->
-            live.trouble()
-                .map(
-                    trouble ->
-                        new Health.Problem(
-                            "RolesFileRefused", trouble.problems().getFirst().toString(), false)));
-    health.add(
-        () ->
-            Optional.ofNullable(exchangeTrouble)
-                .map(
-                    refusal ->
-                        new Health.Problem(refusal.reason().code(), refusal.message(), false)));
+    health.add(() ->
+        live.trouble()
+            .map(trouble ->
+                new Health.Problem(
+                    "RolesFileRefused", trouble.problems().getFirst().toString(), false)));
+    health.add(() ->
+        Optional.ofNullable(exchangeTrouble)
+            .map(refusal -> new Health.Problem(refusal.reason().code(), refusal.message(), false)));
     health.add(() -> log.problem().map(text -> new Health.Problem("AuditLogFailing", text, false)));
 
     metrics.build(BuildInfo.read().version(), Runtime.version().toString());

@@ -59,8 +59,8 @@ public final class Lease {
   }
 
   /**
-   * The lease as it is written to callers, encoded once and erased with it. All callers must pass the same
-   * encoder.
+   * The lease as it is written to callers, encoded once and erased with it. All callers must pass
+   * the same encoder.
    */
   public Secret document(Function<Lease, Secret> encoder) {
     Secret encoded = document;

@@ -8,7 +8,6 @@ import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 

@@ -72,8 +72,7 @@ final class AgentCommand implements Callable<Integer> {
   }
 
   private static String ready(Daemon daemon) {
-    Duration sinceExec =
-        Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
+    Duration sinceExec = Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
     return String.format(
         Locale.ROOT,
         "ready credentials=%s admin=%s in %.2fs",

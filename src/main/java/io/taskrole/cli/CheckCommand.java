@@ -28,8 +28,7 @@ final class CheckCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Problems problems = new Problems();
-    boolean good =
-        ConfigFile.check(config.file(), ConfigOption::environment, problems).isPresent();
+    boolean good = ConfigFile.check(config.file(), ConfigOption::environment, problems).isPresent();
     ConfigOption.tell(problems, spec.commandLine().getErr());
     if (!good) {
       return TaskroleCommand.USAGE;

@@ -14,8 +14,8 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The log as an operator reads it, on standard error: one line each, control characters escaped, and of an
- * exception its class alone, since its text may quote what a caller sent.
+ * The log as an operator reads it, on standard error: one line each, control characters escaped,
+ * and of an exception its class alone, since its text may quote what a caller sent.
  */
 final class LogLines extends Formatter {
   private static final Logger OURS = Logger.getLogger("io.taskrole");
@@ -87,14 +87,13 @@ final class LogLines extends Formatter {
   private static String escape(String text) {
     StringBuilder line = new StringBuilder(text.length());
     text.codePoints()
-        .forEach(
-            c -> {
-              if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
-                line.append(String.format(Locale.ROOT, "\\u%04x", c));
-              } else {
-                line.appendCodePoint(c);
-              }
-            });
+        .forEach(c -> {
+          if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT) {
+            line.append(String.format(Locale.ROOT, "\\u%04x", c));
+          } else {
+            line.appendCodePoint(c);
+          }
+        });
     return line.toString();
   }
 }

@@ -5,15 +5,17 @@ import java.util.concurrent.CountDownLatch;
 
 /**
  * What the operating system asks of the process. The JDK's only interface for it is {@code
- * sun.misc.Signal} (module jdk.unsupported), reached by reflection since javac warns of it and cannot be
- * told not to.
+ * sun.misc.Signal} (module jdk.unsupported), reached by reflection since javac warns of it and
+ * cannot be told not to.
  */
 final class Signals {
   private final CountDownLatch stop = new CountDownLatch(1);
 
   private Signals() {}
 
-  /** Listens for SIGTERM and SIGINT, which end {@link #awaitStop}, and SIGHUP, which runs the task. */
+  /**
+   * Listens for SIGTERM and SIGINT, which end {@link #awaitStop}, and SIGHUP, which runs the task.
+   */
   static Signals install(Runnable reload) {
     Signals signals = new Signals();
     on("TERM", signals.stop::countDown);

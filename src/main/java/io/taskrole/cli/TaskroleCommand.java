@@ -64,26 +64,22 @@ public final class TaskroleCommand implements Callable<Integer> {
             .setOut(out)
             .setErr(err)
             .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
-            .setExecutionStrategy(
-                parsed -> {
-                  LogLines.install(root.debug);
-                  return new CommandLine.RunLast().execute(parsed);
-                })
-            .setParameterExceptionHandler(
-                (problem, _) -> {
-                  String command = problem.getCommandLine().getCommandSpec().qualifiedName();
-                  err.println(
-                      "taskrole: " + problem.getMessage() + "; see " + command + " --help");
-                  return USAGE;
-                })
-            .setExecutionExceptionHandler(
-                (problem, _, _) -> {
-                  err.println("taskrole: " + describe(problem));
-                  if (root.debug) {
-                    err.println(LogLines.stackTrace(problem));
-                  }
-                  return FAILED;
-                });
+            .setExecutionStrategy(parsed -> {
+              LogLines.install(root.debug);
+              return new CommandLine.RunLast().execute(parsed);
+            })
+            .setParameterExceptionHandler((problem, _) -> {
+              String command = problem.getCommandLine().getCommandSpec().qualifiedName();
+              err.println("taskrole: " + problem.getMessage() + "; see " + command + " --help");
+              return USAGE;
+            })
+            .setExecutionExceptionHandler((problem, _, _) -> {
+              err.println("taskrole: " + describe(problem));
+              if (root.debug) {
+                err.println(LogLines.stackTrace(problem));
+              }
+              return FAILED;
+            });
     int code = line.execute(args);
     out.flush();
     err.flush();

@@ -21,8 +21,9 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
 /**
- * {@code taskrole train}: a short run of the daemon against an embedded issuer and STS, from which the JVM
- * learns what to keep in its start-up cache (JEP 514). Started by the launcher, not by people.
+ * {@code taskrole train}: a short run of the daemon against an embedded issuer and STS, from which
+ * the JVM learns what to keep in its start-up cache (JEP 514). Started by the launcher, not by
+ * people.
  */
 @Command(name = "train", hidden = true, description = "Exercise the daemon for the start-up cache.")
 final class TrainCommand implements Callable<Integer> {
@@ -72,8 +73,7 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private static Optional<Daemon> start(
-      TaskroleConfig config, Problems problems, TimeSource time) {
+  private static Optional<Daemon> start(TaskroleConfig config, Problems problems, TimeSource time) {
     try {
       return Daemon.start(config, problems, OutputStream.nullOutputStream(), time);
     } catch (IOException e) {
@@ -97,8 +97,7 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private static void ask(InetSocketAddress address, String path, String token)
-      throws IOException {
+  private static void ask(InetSocketAddress address, String path, String token) throws IOException {
     HttpURLConnection connection =
         (HttpURLConnection)
             URI.create("http://127.0.0.1:" + address.getPort() + path)

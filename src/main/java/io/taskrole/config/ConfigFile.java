@@ -29,8 +29,8 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * Reads {@code taskrole.yaml}. A value that is {@code ${env:NAME}} comes from the environment; paths are
- * relative to the file. {@code docs/configuration.md} describes every key.
+ * Reads {@code taskrole.yaml}. A value that is {@code ${env:NAME}} comes from the environment;
+ * paths are relative to the file. {@code docs/configuration.md} describes every key.
  */
 public final class ConfigFile {
   private static final String JWKS = "/.well-known/jwks.json";
@@ -68,19 +68,20 @@ public final class ConfigFile {
     }
     Path parent = file.toAbsolutePath().getParent();
     return YamlDocument.parse(file.toString(), content, problems, environment)
-        .flatMap(
-            root ->
-                new ConfigFile(parent == null ? file : parent, root, problems).read(file))
+        .flatMap(root -> new ConfigFile(parent == null ? file : parent, root, problems).read(file))
         .filter(_ -> problems.isEmpty());
   }
 
-  /** Reads a configuration and its roles file, offline; empty when there is any problem in either. */
+  /**
+   * Reads a configuration and its roles file, offline; empty when there is any problem in either.
+   */
   public static Optional<TaskroleConfig> check(
       Path file, Function<String, Optional<String>> environment, Problems problems) {
     Optional<TaskroleConfig> config = load(file, environment, problems);
     if (Files.isReadable(file)) {
       // Also when the configuration has problems: all are told in one go.
-      Path roles = config.map(TaskroleConfig::roles).orElseGet(() -> rolesBeside(file, environment));
+      Path roles =
+          config.map(TaskroleConfig::roles).orElseGet(() -> rolesBeside(file, environment));
       RolesFile.load(roles, config.map(known -> known.sts().region()), problems);
     }
     return config.filter(_ -> problems.isEmpty());
@@ -90,8 +91,7 @@ public final class ConfigFile {
     String roles = "roles.yaml";
     try {
       roles =
-          YamlDocument.parse(
-                  file.toString(), Files.readAllBytes(file), new Problems(), environment)
+          YamlDocument.parse(file.toString(), Files.readAllBytes(file), new Problems(), environment)
               .flatMap(root -> new YamlFields(root, new Problems()).text("roles"))
               .orElse(roles);
     } catch (IOException e) {
@@ -115,12 +115,9 @@ public final class ConfigFile {
     AuditConfig auditLog = new AuditConfig(audit.text("file").map(this::resolve));
     audit.end();
     root.end();
-    return listen.flatMap(
-        listening ->
-            sts.map(
-                asking ->
-                    new TaskroleConfig(
-                        file, listening, broker, nomad, identity, roles, asking, auditLog)));
+    return listen.flatMap(listening ->
+        sts.map(asking ->
+            new TaskroleConfig(file, listening, broker, nomad, identity, roles, asking, auditLog)));
   }
 
   private YamlFields below(String key) {
@@ -153,12 +150,11 @@ public final class ConfigFile {
     admin.ifPresent(endpoint -> refuseRoutable(fields.place("admin"), endpoint, exposed));
     admin
         .filter(endpoint -> endpoint.getPort() != 0 && credentials.contains(endpoint))
-        .ifPresent(
-            _ ->
-                problems.add(
-                    fields.place("admin"),
-                    "admin is an address of the credential endpoint",
-                    "give it a port of its own"));
+        .ifPresent(_ ->
+            problems.add(
+                fields.place("admin"),
+                "admin is an address of the credential endpoint",
+                "give it a port of its own"));
     fields.end();
     return problems.isEmpty()
         ? admin
@@ -180,8 +176,7 @@ public final class ConfigFile {
 
   private NomadConfig nomad(YamlFields fields) {
     URI address =
-        uri(fields, "address", Set.of("http", "https"))
-            .orElse(URI.create("http://127.0.0.1:4646"));
+        uri(fields, "address", Set.of("http", "https")).orElse(URI.create("http://127.0.0.1:4646"));
     later(fields, "token-file", "the key set needs no token");
     later(fields, "node-id", "the allocation view is not part of this version");
     Optional<NomadConfig.Tls> tls = fields.fields("tls").flatMap(this::tls);
@@ -190,7 +185,8 @@ public final class ConfigFile {
   }
 
   private Optional<NomadConfig.Tls> tls(YamlFields fields) {
-    fields.require("ca-file", "name the PEM file of the authority that signed the agent's certificate");
+    fields.require(
+        "ca-file", "name the PEM file of the authority that signed the agent's certificate");
     Optional<Path> ca = fields.text("ca-file").map(this::resolve);
     Optional<Path> cert = fields.text("cert-file").map(this::resolve);
     Optional<Path> key = fields.text("key-file").map(this::resolve);
@@ -233,12 +229,11 @@ public final class ConfigFile {
     fields
         .scalar(key)
         .filter(scalar -> !scalar.text().equals(value))
-        .ifPresent(
-            scalar ->
-                problems.add(
-                    scalar.place(),
-                    "placement." + key + " other than " + value + " is not part of this version",
-                    "write " + value + " or leave the key out"));
+        .ifPresent(scalar ->
+            problems.add(
+                scalar.place(),
+                "placement." + key + " other than " + value + " is not part of this version",
+                "write " + value + " or leave the key out"));
   }
 
   private void later(YamlFields fields, String key, String why) {

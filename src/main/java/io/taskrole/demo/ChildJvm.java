@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A class of this program, run by a Java of its own with the environment it is given and nothing more of
- * AWS. Safe for concurrent use.
+ * A class of this program, run by a Java of its own with the environment it is given and nothing
+ * more of AWS. Safe for concurrent use.
  */
 final class ChildJvm {
   private static final long LONGEST_SECONDS = 60;

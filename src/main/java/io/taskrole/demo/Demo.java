@@ -19,9 +19,9 @@ import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
- * The main job with everything embedded: an issuer that signs as Nomad does, an STS that verifies, the
- * daemon and a real AWS SDK client as processes of their own. Each step says what happened and how long it
- * took; the demo holds when every step held.
+ * The main job with everything embedded: an issuer that signs as Nomad does, an STS that verifies,
+ * the daemon and a real AWS SDK client as processes of their own. Each step says what happened and
+ * how long it took; the demo holds when every step held.
  */
 public final class Demo implements AutoCloseable {
   private static final String ROLE = "arn:aws:iam::123456789012:role/payments-billing";
@@ -150,9 +150,7 @@ public final class Demo implements AutoCloseable {
                 issuer.issuer(),
                 issuer.issuer(),
                 sts.endpoint()));
-    daemon =
-        ChildJvm.start(
-            Map.of(), "io.taskrole.Main", "agent", "--config", config.toString());
+    daemon = ChildJvm.start(Map.of(), "io.taskrole.Main", "agent", "--config", config.toString());
     String ready =
         daemon
             .awaitLine("ready ", Duration.ofSeconds(30))
@@ -180,7 +178,8 @@ public final class Demo implements AutoCloseable {
     Answer answer = ask(Files.readString(file));
     require(
         answer.status() == 403 && answer.text("code").equals("NoRoleForTask"), answer.toString());
-    return "the SDK ends without credentials: " + client.line("refused ")
+    return "the SDK ends without credentials: "
+        + client.line("refused ")
         + "\ntaskrole says: "
         + answer.text("message");
   }

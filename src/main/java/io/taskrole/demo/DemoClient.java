@@ -8,8 +8,8 @@ import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.sts.StsClient;
 
 /**
- * An application as it would run in a task: the AWS SDK for Java with nothing but its default provider
- * chain. Prints the access key id and, with {@code use}, whom AWS takes it for.
+ * An application as it would run in a task: the AWS SDK for Java with nothing but its default
+ * provider chain. Prints the access key id and, with {@code use}, whom AWS takes it for.
  */
 public final class DemoClient {
   private static final Pattern CONTAINER =

@@ -24,7 +24,8 @@ import software.amazon.awssdk.http.auth.spi.signer.HttpSigner;
 import software.amazon.awssdk.identity.spi.AwsSessionCredentialsIdentity;
 
 /**
- * A request with an AWS Signature Version 4, verified by signing it again with the AWS SDK's own signer.
+ * A request with an AWS Signature Version 4, verified by signing it again with the AWS SDK's own
+ * signer.
  *
  * @param accessKeyId the key it claims to be signed with
  * @param scopeRegion the Region in the credential scope
@@ -124,21 +125,20 @@ record SignedRequest(
   private boolean isSignedBy(Session session) {
     String again =
         AwsV4HttpSigner.create()
-            .sign(
-                sign ->
-                    sign.identity(
-                            AwsSessionCredentialsIdentity.create(
-                                session.accessKeyId(), session.secretKey(), session.sessionToken()))
-                        .request(request)
-                        .payload(ContentStreamProvider.fromUtf8String(body))
-                        .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "sts")
-                        .putProperty(AwsV4HttpSigner.REGION_NAME, scopeRegion)
-                        .putProperty(
-                            HttpSigner.SIGNING_CLOCK, Clock.fixed(signedAt, ZoneOffset.UTC)))
+            .sign(sign ->
+                sign.identity(
+                        AwsSessionCredentialsIdentity.create(
+                            session.accessKeyId(), session.secretKey(), session.sessionToken()))
+                    .request(request)
+                    .payload(ContentStreamProvider.fromUtf8String(body))
+                    .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "sts")
+                    .putProperty(AwsV4HttpSigner.REGION_NAME, scopeRegion)
+                    .putProperty(HttpSigner.SIGNING_CLOCK, Clock.fixed(signedAt, ZoneOffset.UTC)))
             .request()
             .firstMatchingHeader("Authorization")
             .orElse("");
     return MessageDigest.isEqual(
-        again.getBytes(StandardCharsets.US_ASCII), authorization.getBytes(StandardCharsets.US_ASCII));
+        again.getBytes(StandardCharsets.US_ASCII),
+        authorization.getBytes(StandardCharsets.US_ASCII));
   }
 }

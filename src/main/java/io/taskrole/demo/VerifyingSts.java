@@ -37,15 +37,17 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A small STS that means it: it loads the issuer's keys, checks signature, audience, issuer and expiry of
- * a token and the role's trust in its {@code sub}, issues session credentials, and answers
- * GetCallerIdentity only to requests that are signed with them. For the demo and the fast tests.
+ * A small STS that means it: it loads the issuer's keys, checks signature, audience, issuer and
+ * expiry of a token and the role's trust in its {@code sub}, issues session credentials, and
+ * answers GetCallerIdentity only to requests that are signed with them. For the demo and the fast
+ * tests.
  *
  * <p>Safe for concurrent use.
  */
 public final class VerifyingSts implements AutoCloseable {
   private static final String NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
-  private static final Pattern ROLE = Pattern.compile("arn:aws:iam::([0-9]{12}):role/(?:.*/)?([^/]+)");
+  private static final Pattern ROLE =
+      Pattern.compile("arn:aws:iam::([0-9]{12}):role/(?:.*/)?([^/]+)");
   private static final int CLIENT_ERROR = 400;
   private static final int FORBIDDEN = 403;
 
@@ -110,7 +112,9 @@ public final class VerifyingSts implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + server.getAddress().getPort());
   }
 
-  /** Lets a role be assumed by the tokens of exactly this {@code sub}, as its trust policy would. */
+  /**
+   * Lets a role be assumed by the tokens of exactly this {@code sub}, as its trust policy would.
+   */
   public void trust(String roleArn, String subject) {
     trust.put(roleArn, subject);
   }
@@ -184,8 +188,7 @@ public final class VerifyingSts implements AutoCloseable {
         time.instant()
             .plusSeconds(Long.parseLong(fields.getOrDefault("DurationSeconds", "3600")))
             .truncatedTo(ChronoUnit.SECONDS);
-    String assumed =
-        "arn:aws:sts::" + arn.group(1) + ":assumed-role/" + arn.group(2) + "/" + name;
+    String assumed = "arn:aws:sts::" + arn.group(1) + ":assumed-role/" + arn.group(2) + "/" + name;
     var session =
         new SignedRequest.Session(
             "ASIA" + randomText(12).toUpperCase(Locale.ROOT).replaceAll("[^A-Z0-9]", "X"),

@@ -17,7 +17,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code /healthz}, {@code /readyz} and {@code /metrics}, on an address of their own. Never credentials.
+ * {@code /healthz}, {@code /readyz} and {@code /metrics}, on an address of their own. Never
+ * credentials.
  */
 public final class AdminServer implements AutoCloseable {
   private static final int IDLE_SECONDS = 75;
@@ -43,31 +44,30 @@ public final class AdminServer implements AutoCloseable {
    */
   public InetSocketAddress start() {
     Router router = Router.router(vertx);
-    router.get("/healthz").handler(context -> answer(context, 200, new Health.Report(true, List.of())));
+    router
+        .get("/healthz")
+        .handler(context -> answer(context, 200, new Health.Report(true, List.of())));
     router
         .get("/readyz")
-        .handler(
-            context -> {
-              Health.Report report = health.report();
-              answer(context, report.ready() ? 200 : 503, report);
-            });
+        .handler(context -> {
+          Health.Report report = health.report();
+          answer(context, report.ready() ? 200 : 503, report);
+        });
     router
         .get("/metrics")
-        .handler(
-            context ->
-                context
-                    .response()
-                    .putHeader(HttpHeaders.CONTENT_TYPE, Metrics.CONTENT_TYPE)
-                    .end(Buffer.buffer(metrics.scrape())));
+        .handler(context ->
+            context
+                .response()
+                .putHeader(HttpHeaders.CONTENT_TYPE, Metrics.CONTENT_TYPE)
+                .end(Buffer.buffer(metrics.scrape())));
     router
         .route()
-        .handler(
-            context ->
-                context
-                    .response()
-                    .setStatusCode(context.request().method().name().equals("GET") ? 404 : 405)
-                    .putHeader(HttpHeaders.CONTENT_TYPE, "text/plain")
-                    .end("Ask GET /healthz, /readyz or /metrics here.\n"));
+        .handler(context ->
+            context
+                .response()
+                .setStatusCode(context.request().method().name().equals("GET") ? 404 : 405)
+                .putHeader(HttpHeaders.CONTENT_TYPE, "text/plain")
+                .end("Ask GET /healthz, /readyz or /metrics here.\n"));
     HttpServer created =
         vertx
             .createHttpServer(

@@ -3,11 +3,15 @@ package io.taskrole.http;
 import io.taskrole.broker.Lease;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
+import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 
-/** Writes the answers of the credential endpoint, each in one piece. For the request's event loop. */
+/**
+ * Writes the answers of the credential endpoint, each in one piece. For the request's event loop.
+ */
 final class Answers {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence NO_STORE = HttpHeaders.createOptimized("no-store");
@@ -26,8 +30,8 @@ final class Answers {
    *
    * @param closes whether the connection ends with this answer
    */
-  static void refuse(
-      HttpServerResponse response, Refusal refusal, String requestId, boolean closes) {
+  static void refuse(HttpServerRequest request, Refusal refusal, String requestId, boolean closes) {
+    HttpServerResponse response = request.response();
     response.setStatusCode(Statuses.of(refusal.reason())).setStatusMessage(refusal.reason().code());
     if (refusal.reason() == Reason.METHOD_NOT_ALLOWED) {
       response.putHeader(HttpHeaders.ALLOW, GET);
@@ -35,15 +39,17 @@ final class Answers {
     if (closes) {
       response.putHeader(HttpHeaders.CONNECTION, CLOSE);
     }
-    write(response, Buffer.buffer(EcsDocument.encode(refusal, requestId)));
+    Future<Void> written = write(response, Buffer.buffer(EcsDocument.encode(refusal, requestId)));
+    if (closes) {
+      // The header alone only asks the client to close.
+      written.onComplete(_ -> request.connection().close());
+    }
   }
 
-  private static void write(HttpServerResponse response, Buffer body) {
-    response
+  private static Future<Void> write(HttpServerResponse response, Buffer body) {
+    return response
         .putHeader(HttpHeaders.CONTENT_TYPE, JSON)
         .putHeader(HttpHeaders.CACHE_CONTROL, NO_STORE)
-        .end(body)
-        // The caller hung up: nobody is left to be told.
-        .onFailure(_ -> {});
+        .end(body);
   }
 }

@@ -33,7 +33,10 @@ final class Binding {
   /** Waits; throws {@link IllegalStateException} on failure, time-out and interruption. */
   static <T> T await(Future<T> future, Duration most) {
     try {
-      return future.toCompletionStage().toCompletableFuture().get(most.toMillis(), TimeUnit.MILLISECONDS);
+      return future
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(most.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);

@@ -21,9 +21,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
 /**
- * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod Identity), for
- * every address that is configured. It listens before anything else of the daemon is there, and holds
- * requests until {@link #open}.
+ * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod
+ * Identity), for every address that is configured. It listens before anything else of the daemon is
+ * there, and holds requests until {@link #open}.
  *
  * <p>Safe for concurrent use; {@link #start} and {@link #close} block.
  */
@@ -94,7 +94,8 @@ public final class CredentialServer implements AutoCloseable {
    * Binds every address; from then on requests are held.
    *
    * @param loops event loops to spread the connections of each address over
-   * @return the addresses that are bound, in the order of the configuration; a port 0 is now a real one
+   * @return the addresses that are bound, in the order of the configuration; a port 0 is now a real
+   *     one
    * @throws IllegalStateException when an address cannot be bound; the message names it
    */
   public List<InetSocketAddress> start(int loops) {
@@ -130,7 +131,9 @@ public final class CredentialServer implements AutoCloseable {
 
   private Future<Integer> deploy(SocketAddress socket, int loops) {
     List<CredentialVerticle> instances =
-        Stream.generate(() -> new CredentialVerticle(socket, options(), shared)).limit(loops).toList();
+        Stream.generate(() -> new CredentialVerticle(socket, options(), shared))
+            .limit(loops)
+            .toList();
     verticles.addAll(instances);
     Iterator<CredentialVerticle> next = instances.iterator();
     return vertx

@@ -47,7 +47,8 @@ final class CredentialVerticle extends VerticleBase {
       Reason.STS_UNAVAILABLE.refusal(
           "Operator: taskrole failed on this request; its log has the cause under this request id.");
   private static final Refusal NOT_HTTP =
-      Reason.BAD_REQUEST.refusal("Job author: send a plain HTTP/1.1 GET; this request is malformed.");
+      Reason.BAD_REQUEST.refusal(
+          "Job author: send a plain HTTP/1.1 GET; this request is malformed.");
   private static final Refusal TOO_LARGE =
       Reason.HEADER_TOO_LARGE.refusal(
           "Job author: send less; the request line may have 1 KiB, all headers together 8 KiB.");
@@ -91,11 +92,10 @@ final class CredentialVerticle extends VerticleBase {
 
   private void connected(HttpConnection connection) {
     boolean admitted = shared.connections().incrementAndGet() <= shared.mostConnections();
-    connection.closeHandler(
-        _ -> {
-          shared.connections().decrementAndGet();
-          disarm(connection);
-        });
+    connection.closeHandler(_ -> {
+      shared.connections().decrementAndGet();
+      disarm(connection);
+    });
     connection.exceptionHandler(_ -> {});
     if (admitted) {
       firstRequestTimers.put(
@@ -171,13 +171,12 @@ final class CredentialVerticle extends VerticleBase {
       } else {
         guard(STARTING);
         Future.fromCompletionStage(shared.broker(), context)
-            .onSuccess(
-                broker -> {
-                  if (!answered) {
-                    disarmGuard();
-                    ask(broker, caller);
-                  }
-                });
+            .onSuccess(broker -> {
+              if (!answered) {
+                disarmGuard();
+                ask(broker, caller);
+              }
+            });
       }
     }
 
@@ -251,7 +250,7 @@ final class CredentialVerticle extends VerticleBase {
               yield "";
             }
             case Outcome.Refused(var refusal) -> {
-              Answers.refuse(request.response(), refusal, requestId, closes);
+              Answers.refuse(request, refusal, requestId, closes);
               yield refusal.reason().code();
             }
           };

@@ -15,13 +15,15 @@ import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 
 /**
- * The bodies that the AWS SDKs read: the credentials document of the container credentials protocol, and
- * the error document. ASCII only, string members only, exactly the members that every SDK accepts.
+ * The bodies that the AWS SDKs read: the credentials document of the container credentials
+ * protocol, and the error document. ASCII only, string members only, exactly the members that every
+ * SDK accepts.
  */
 final class EcsDocument {
   /**
-   * How much earlier than the truth the expiration is told, for SDKs that use credentials to the very end.
-   * Must stay below the least remaining life that is served (30 s), or the time told would be past.
+   * How much earlier than the truth the expiration is told, for SDKs that use credentials to the
+   * very end. Must stay below the least remaining life that is served (30 s), or the time told
+   * would be past.
    */
   static final Duration EARLY = Duration.ofSeconds(25);
 
@@ -52,7 +54,9 @@ final class EcsDocument {
     return out.toSecret();
   }
 
-  /** The answer with a refusal: each member in both spellings, since SDKs differ in which they read. */
+  /**
+   * The answer with a refusal: each member in both spellings, since SDKs differ in which they read.
+   */
   static byte[] encode(Refusal refusal, String requestId) {
     var out = new ByteArrayOutputStream(512);
     try (JsonGenerator json = FACTORY.createGenerator(out)) {

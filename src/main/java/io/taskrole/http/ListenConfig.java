@@ -9,8 +9,8 @@ import java.util.List;
  *
  * @param credentials the addresses of the credential endpoint, at least one
  * @param admin the address of {@code /healthz /readyz /metrics}
- * @param exposeToNetwork permits addresses that other hosts can reach: whoever can open a connection may
- *     then try stolen tokens, and credentials cross the network in clear
+ * @param exposeToNetwork permits addresses that other hosts can reach: whoever can open a
+ *     connection may then try stolen tokens, and credentials cross the network in clear
  */
 public record ListenConfig(
     List<InetSocketAddress> credentials, InetSocketAddress admin, boolean exposeToNetwork) {

@@ -19,9 +19,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a request must look like before its token is read. It refuses what no AWS SDK sends: whatever a
- * browser, a proxy or a server tricked into asking for somebody else would add (AWS, "defense in depth"
- * for the instance metadata service; RFC 7230 section 5.4).
+ * What a request must look like before its token is read. It refuses what no AWS SDK sends:
+ * whatever a browser, a proxy or a server tricked into asking for somebody else would add (AWS,
+ * "defense in depth" for the instance metadata service; RFC 7230 section 5.4).
  */
 final class RequestGate {
   static final String PATH = "/v1/credentials";
@@ -30,7 +30,8 @@ final class RequestGate {
   private static final List<String> REFUSED =
       List.of("forwarded", "via", "origin", "referer", "x-real-ip", "true-client-ip");
   private static final List<String> REFUSED_BEGINNINGS = List.of("x-forwarded", "sec-");
-  private static final Pattern HOST = Pattern.compile("(\\[[0-9A-Fa-f:.]+]|[0-9.]+)(?::([0-9]{1,5}))?");
+  private static final Pattern HOST =
+      Pattern.compile("(\\[[0-9A-Fa-f:.]+]|[0-9.]+)(?::([0-9]{1,5}))?");
 
   private static final Refusal PATH_REFUSAL =
       Reason.BAD_REQUEST.refusal("Job author: ask GET " + PATH + ", nothing before or after it.");
@@ -128,7 +129,10 @@ final class RequestGate {
   /** The SDKs send the token bare; a scheme and blanks around it do no harm. */
   private static String token(String value) {
     String text = value.strip();
-    return text.regionMatches(true, 0, "Bearer ", 0, 7) ? text.substring(7).strip() : text;
+    boolean hasScheme = text.regionMatches(true, 0, "Bearer", 0, 6);
+    return hasScheme && (text.length() == 6 || text.charAt(6) == ' ')
+        ? text.substring(6).strip()
+        : text;
   }
 
   /** The IP address and port of one end of a connection. */

@@ -7,8 +7,8 @@ final class Statuses {
   private Statuses() {}
 
   /**
-   * The status of a refusal. Never 404, of which both Java SDKs replace the text, and never 429, which is
-   * final for several SDKs; 503 for what passes by itself, since SDKs repeat that.
+   * The status of a refusal. Never 404, of which both Java SDKs replace the text, and never 429,
+   * which is final for several SDKs; 503 for what passes by itself, since SDKs repeat that.
    */
   static int of(Reason reason) {
     return switch (reason) {

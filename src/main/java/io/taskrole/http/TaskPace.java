@@ -7,9 +7,9 @@ import io.taskrole.time.TimeSource;
 import java.time.Duration;
 
 /**
- * Keeps one task's flood from the others: each allocation has a token bucket, and what exceeds it is
- * answered a little later instead of being refused, since several SDKs give up on 429 for good. Safe for
- * concurrent use; never blocks.
+ * Keeps one task's flood from the others: each allocation has a token bucket, and what exceeds it
+ * is answered a little later instead of being refused, since several SDKs give up on 429 for good.
+ * Safe for concurrent use; never blocks.
  */
 final class TaskPace {
   /** Far above any honest task; PHP asks once per web request. */

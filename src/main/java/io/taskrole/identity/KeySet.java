@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The public keys of an issuer (RFC 7517), as far as they are fit for use. Immutable.
  *
- * <p>A key that is malformed, weak, ambiguous or private is left out and named in {@link #problems()};
- * it never spoils the others.
+ * <p>A key that is malformed, weak, ambiguous or private is left out and named in {@link
+ * #problems()}; it never spoils the others.
  */
 public final class KeySet {
   /** The most bytes of a key set document. */

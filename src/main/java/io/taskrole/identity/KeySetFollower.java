@@ -15,8 +15,9 @@ import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the key set current: by long poll where the server speaks Nomad, by schedule elsewhere. The set
- * in force is swapped atomically; an outage, an empty set or garbage leaves the last good one in force.
+ * Keeps the key set current: by long poll where the server speaks Nomad, by schedule elsewhere. The
+ * set in force is swapped atomically; an outage, an empty set or garbage leaves the last good one
+ * in force.
  *
  * <p>Safe for concurrent use. {@link #start()} follows on a virtual thread of its own until {@link
  * #close()}.
@@ -163,7 +164,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
         failed = good ? 0 : failed + 1;
         long next = document.index().orElse(0);
         // An index that fell means a restored or new cluster state: begin anew.
-        boolean changedAtOnce = time.nanos() - begun < 1_000_000_000L && next == index;
+        boolean changedAtOnce = next > 0 && next == index && time.nanos() - begun < 1_000_000_000L;
         index = good && next >= index ? next : 0;
         if (!good || changedAtOnce) {
           time.sleep(pause(Math.max(1, failed)));
@@ -204,7 +205,9 @@ public final class KeySetFollower implements Keys, AutoCloseable {
       failures.incrementAndGet();
       // Our own sources word their messages; a foreign one may quote what the server sent.
       trouble(
-          "the key set cannot be fetched (" + e.getClass().getSimpleName() + "); it is tried again");
+          "the key set cannot be fetched ("
+              + e.getClass().getSimpleName()
+              + "); it is tried again");
     }
   }
 

@@ -10,8 +10,8 @@ public interface KeySetSource {
   /**
    * Fetches the document.
    *
-   * @param index the {@code X-Nomad-Index} of the last answer, to wait for a change; 0 to be answered
-   *     at once
+   * @param index the {@code X-Nomad-Index} of the last answer, to wait for a change; 0 to be
+   *     answered at once
    * @param wait how long the server may hold the request for a change
    * @throws IOException when there is no document; its message is in our words
    */

@@ -8,8 +8,9 @@ public interface Keys {
   @Nullable KeySet current();
 
   /**
-   * The key set after a reload, for a token whose key is not in {@link #current()}. Bounded in time and
-   * in number: most calls return what is known. Blocks for at most a fraction of {@code answer-within}.
+   * The key set after a reload, for a token whose key is not in {@link #current()}. Bounded in time
+   * and in number: most calls return what is known. Blocks for at most a fraction of {@code
+   * answer-within}.
    */
   @Nullable KeySet reloaded();
 }

@@ -8,8 +8,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A token in JWS compact serialisation (RFC 7515 section 7.1), taken apart but <em>not yet verified</em>:
- * nothing in it may be believed.
+ * A token in JWS compact serialisation (RFC 7515 section 7.1), taken apart but <em>not yet
+ * verified</em>: nothing in it may be believed.
  *
  * @param header the JOSE header
  * @param claims the payload, from the very bytes that the signature covers
@@ -17,17 +17,14 @@ import org.jspecify.annotations.Nullable;
  * @param signature the third part as it came
  */
 record SignedToken(
-    Map<String, Object> header,
-    Map<String, Object> claims,
-    byte[] input,
-    String signature) {
+    Map<String, Object> header, Map<String, Object> claims, byte[] input, String signature) {
   /** An Authorization header may hold no more, and STS takes 20 000. */
   private static final int MAXIMUM_LENGTH = 8192;
 
   /**
-   * Takes the token apart. Empty when it is not three non-empty parts, a part is not canonical unpadded
-   * base64url, or header or payload are not one strict JSON object: of such a token nothing can be said,
-   * not even that it is refused, since Nomad rewrites the token file in place.
+   * Takes the token apart. Empty when it is not three non-empty parts, a part is not canonical
+   * unpadded base64url, or header or payload are not one strict JSON object: of such a token
+   * nothing can be said, not even that it is refused, since Nomad rewrites the token file in place.
    */
   static Optional<SignedToken> parse(String text) {
     if (text.length() > MAXIMUM_LENGTH) {

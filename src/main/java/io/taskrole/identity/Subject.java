@@ -5,8 +5,9 @@ import java.util.regex.Pattern;
 
 /**
  * The parts of {@code sub} that no claim repeats. Nomad writes {@code
- * <region>:<namespace>:<job>:<group>:<task>:<identity>}, and job, group and task may hold colons, so the
- * text is never split: it has to begin and end as the claims say, and the group is what lies between.
+ * <region>:<namespace>:<job>:<group>:<task>:<identity>}, and job, group and task may hold colons,
+ * so the text is never split: it has to begin and end as the claims say, and the group is what lies
+ * between.
  *
  * @param region the Nomad region
  * @param group the task group

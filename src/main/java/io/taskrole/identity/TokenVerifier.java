@@ -14,11 +14,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Judges Nomad workload identity tokens (RFC 7519) as RFC 8725 asks, in a fixed order: form, algorithm,
- * header, key, signature, kind, audience, issuer, times, subject. Each check has its own reason.
+ * Judges Nomad workload identity tokens (RFC 7519) as RFC 8725 asks, in a fixed order: form,
+ * algorithm, header, key, signature, kind, audience, issuer, times, subject. Each check has its own
+ * reason.
  *
- * <p>A token that was verified is remembered by its SHA-256 until it expires or its key leaves the set.
- * Refusals are never remembered. Safe for concurrent use.
+ * <p>A token that was verified is remembered by its SHA-256 until it expires or its key leaves the
+ * set. Refusals are never remembered. Safe for concurrent use.
  */
 public final class TokenVerifier implements Verifier {
   private static final Set<String> ALLOWED_HEADER = Set.of("alg", "kid", "typ");
@@ -98,12 +99,11 @@ public final class TokenVerifier implements Verifier {
 
   private static SignedToken form(BearerToken token) throws Refused {
     Optional<SignedToken> signed = SignedToken.parse(token.content().revealText());
-    return signed.orElseThrow(
-        () ->
-            new Refused(
-                Reason.TOKEN_MALFORMED,
-                "Ask again: the token is cut or not a JWT; Nomad may just be rewriting the token"
-                    + " file. If it stays, job author: send the file as it is."));
+    return signed.orElseThrow(() ->
+        new Refused(
+            Reason.TOKEN_MALFORMED,
+            "Ask again: the token is cut or not a JWT; Nomad may just be rewriting the token"
+                + " file. If it stays, job author: send the file as it is."));
   }
 
   private static void algorithm(Map<String, Object> header) throws Refused {
@@ -276,9 +276,7 @@ public final class TokenVerifier implements Verifier {
   }
 
   private static Instant second(SignedToken token, String claim) throws Refused {
-    if (token.claims().get(claim) instanceof Long second
-        && second > 0
-        && second <= LATEST_SECOND) {
+    if (token.claims().get(claim) instanceof Long second && second > 0 && second <= LATEST_SECOND) {
       return Instant.ofEpochSecond(second);
     }
     throw invalid(claim + " is missing or not a whole number of seconds");

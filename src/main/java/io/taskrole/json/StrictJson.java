@@ -18,9 +18,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Reads one JSON object as RFC 8259 allows it and no looser: valid UTF-8 without byte order mark, no
- * key twice at any depth (RFC 7515 section 4), nothing before or after, no unpaired surrogate. Integers
- * become {@code Long}, all other numbers {@code Double}, so that a claim's type stays visible.
+ * Reads one JSON object as RFC 8259 allows it and no looser: valid UTF-8 without byte order mark,
+ * no key twice at any depth (RFC 7515 section 4), nothing before or after, no unpaired surrogate.
+ * Integers become {@code Long}, all other numbers {@code Double}, so that a claim's type stays
+ * visible.
  */
 public final class StrictJson {
   private static final JsonFactory FACTORY =
@@ -34,7 +35,9 @@ public final class StrictJson {
                   .build())
           .build();
 
-  /** Stands for the JSON value null, so that a claim that is null is seen and has no usable type. */
+  /**
+   * Stands for the JSON value null, so that a claim that is null is seen and has no usable type.
+   */
   private enum Null {
     NULL
   }

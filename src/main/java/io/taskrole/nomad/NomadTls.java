@@ -24,8 +24,8 @@ import org.bouncycastle.openssl.PEMParser;
 import org.bouncycastle.openssl.jcajce.JcaPEMKeyConverter;
 
 /**
- * TLS towards the Nomad agent: its certificate authority and no other, and our certificate where it asks
- * for one. Safe for concurrent use; reads its files on each call.
+ * TLS towards the Nomad agent: its certificate authority and no other, and our certificate where it
+ * asks for one. Safe for concurrent use; reads its files on each call.
  */
 public final class NomadTls {
   private static final char[] NO_PASSWORD = new char[0];
@@ -39,7 +39,8 @@ public final class NomadTls {
   /**
    * Reads the files and returns sockets that trust and present what they hold.
    *
-   * @throws IOException when a file cannot be read or used; the message names it, and never quotes it
+   * @throws IOException when a file cannot be read or used; the message names it, and never quotes
+   *     it
    */
   public SSLSocketFactory socketFactory() throws IOException {
     try {
@@ -73,8 +74,7 @@ public final class NomadTls {
         key(config.keyFile().get()),
         NO_PASSWORD,
         certificates(config.certFile().get()).toArray(Certificate[]::new));
-    KeyManagerFactory keys =
-        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
     keys.init(store, NO_PASSWORD);
     return keys.getKeyManagers();
   }

@@ -1,6 +1,4 @@
-/**
- * How Nomad is reached. The Nomad SDK and Bouncy Castle are seen here alone.
- */
+/** How Nomad is reached. The Nomad SDK and Bouncy Castle are seen here alone. */
 @NullMarked
 package io.taskrole.nomad;
 

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The rules in force, read again whenever the roles file's content changes, however it was changed:
- * rewritten in place, replaced by a rename, or behind a symbolic link that was turned. A good file comes
- * into force atomically; a bad, half-written or missing one changes nothing and is told once.
+ * rewritten in place, replaced by a rename, or behind a symbolic link that was turned. A good file
+ * comes into force atomically; a bad, half-written or missing one changes nothing and is told once.
  *
  * <p>Safe for concurrent use. {@link #start()} watches on a virtual thread of its own until {@link
  * #close()}.
@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
 public final class LiveRules implements RoleRules, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(LiveRules.class.getName());
 
-  /** Content is compared, not times and inodes: it is the only thing that no way of writing fools. */
+  /**
+   * Content is compared, not times and inodes: it is the only thing that no way of writing fools.
+   */
   private static final Duration LOOK_EVERY = Duration.ofMillis(500);
 
   /** A file that is being written is read when it has been the same for this long. */
@@ -100,8 +102,8 @@ public final class LiveRules implements RoleRules, AutoCloseable {
   }
 
   /**
-   * Looks at the file now; for SIGHUP and for the watcher. Returns when the file's content is in force or
-   * has been refused. Blocks for the reading.
+   * Looks at the file now; for SIGHUP and for the watcher. Returns when the file's content is in
+   * force or has been refused. Blocks for the reading.
    */
   public synchronized void reload() {
     try {
@@ -159,7 +161,8 @@ public final class LiveRules implements RoleRules, AutoCloseable {
 
   private void take(byte[] content) {
     Problems problems = new Problems();
-    Optional<Policy> policy = RolesFile.parse(file.toString(), content, Optional.of(defaultRegion), problems);
+    Optional<Policy> policy =
+        RolesFile.parse(file.toString(), content, Optional.of(defaultRegion), problems);
     if (policy.isEmpty()) {
       refuse(problems);
       return;
@@ -167,14 +170,16 @@ public final class LiveRules implements RoleRules, AutoCloseable {
     current = policy.get();
     trouble = null;
     LOG.log(
-        System.Logger.Level.INFO, "roles file read again: " + policy.get().size() + " rules in force");
+        System.Logger.Level.INFO,
+        "roles file read again: " + policy.get().size() + " rules in force");
     changed.run();
   }
 
   private void refuse(Problems problems) {
     trouble = new Trouble(problems.list(), time.instant());
     LOG.log(
-        System.Logger.Level.WARNING, "the roles file is not taken, the last good rules stay in force");
+        System.Logger.Level.WARNING,
+        "the roles file is not taken, the last good rules stay in force");
     problems.list().forEach(problem -> LOG.log(System.Logger.Level.WARNING, problem.toString()));
   }
 }

@@ -3,8 +3,8 @@ package io.taskrole.policy;
 import java.util.Optional;
 
 /**
- * What a rule says of one of a task's names: any, a prefix, or exactly one. The natural order puts the
- * more specific first: exact, longer prefix, shorter prefix, any.
+ * What a rule says of one of a task's names: any, a prefix, or exactly one. The natural order puts
+ * the more specific first: exact, longer prefix, shorter prefix, any.
  */
 sealed interface NamePattern extends Comparable<NamePattern> {
   /** Every name. */

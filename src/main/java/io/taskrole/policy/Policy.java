@@ -10,8 +10,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The rules of one roles file: the most specific rule that matches a task gives it its role, no rule
- * means no role. Immutable.
+ * The rules of one roles file: the most specific rule that matches a task gives it its role, no
+ * rule means no role. Immutable.
  */
 public final class Policy implements RoleRules {
   private final int size;
@@ -22,7 +22,10 @@ public final class Policy implements RoleRules {
   Policy(List<Rule> rules) {
     List<Rule> sorted = rules.stream().sorted().toList();
     size = sorted.size();
-    broad = sorted.stream().filter(rule -> rule.match().namespace() instanceof NamePattern.Any).toList();
+    broad =
+        sorted.stream()
+            .filter(rule -> rule.match().namespace() instanceof NamePattern.Any)
+            .toList();
     for (Rule rule : sorted) {
       if (rule.match().namespace() instanceof NamePattern.Exact(var namespace)) {
         byNamespace.computeIfAbsent(namespace, _ -> new ArrayList<>()).add(rule);
@@ -73,22 +76,20 @@ public final class Policy implements RoleRules {
     return Reason.NO_ROLE_FOR_TASK.refusal(
         rule.role()
             .misfit(workload)
-            .map(
-                bad ->
-                    String.format(
-                        Locale.ROOT,
-                        "Job author: rename the %s; %s does not fit into a role name (letters, digits,"
-                            + " _+=,.@-), as the rule in line %d of the roles file wants.",
-                        bad.placeholder(),
-                        shown(bad.value()),
-                        rule.line()))
-            .orElseGet(
-                () ->
-                    String.format(
-                        Locale.ROOT,
-                        "Operator: shorten the role name that the rule in line %d of the roles file"
-                            + " builds; it is longer than 64 characters for this task.",
-                        rule.line())));
+            .map(bad ->
+                String.format(
+                    Locale.ROOT,
+                    "Job author: rename the %s; %s does not fit into a role name (letters, digits,"
+                        + " _+=,.@-), as the rule in line %d of the roles file wants.",
+                    bad.placeholder(),
+                    shown(bad.value()),
+                    rule.line()))
+            .orElseGet(() ->
+                String.format(
+                    Locale.ROOT,
+                    "Operator: shorten the role name that the rule in line %d of the roles file"
+                        + " builds; it is longer than 64 characters for this task.",
+                    rule.line())));
   }
 
   private static String shown(String name) {

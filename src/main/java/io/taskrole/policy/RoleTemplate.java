@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A role ARN that may hold {@code {namespace} {job} {group} {task}} in the role's path and name, never
- * before them: a job author's words choose no account and no partition.
+ * A role ARN that may hold {@code {namespace} {job} {group} {task}} in the role's path and name,
+ * never before them: a job author's words choose no account and no partition.
  */
 record RoleTemplate(String text, RoleArn example) {
   private static final Pattern PLACEHOLDER = Pattern.compile("\\{([^{}]*)}");

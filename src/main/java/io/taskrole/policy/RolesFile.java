@@ -61,7 +61,8 @@ public final class RolesFile {
    * Reads a roles file's content; empty when there is any problem.
    *
    * @param name the file's name for messages
-   * @param defaultRegion the region of rules that name none, against which their partition is checked
+   * @param defaultRegion the region of rules that name none, against which their partition is
+   *     checked
    */
   public static Optional<Policy> parse(
       String name, byte[] content, Optional<Region> defaultRegion, Problems problems) {
@@ -113,29 +114,24 @@ public final class RolesFile {
     Optional<AttestLevel> attest =
         fields.parsed("attest", RolesFile::attest, "write bearer, address or kernel");
     fields.end();
-    role.ifPresent(
-        template -> {
-          partition(fields, template.example(), region);
-          policyArns.ifPresent(arns -> policyArns(arns, template.example()));
-        });
+    role.ifPresent(template -> {
+      partition(fields, template.example(), region);
+      policyArns.ifPresent(arns -> policyArns(arns, template.example()));
+    });
     sessionPolicy.ifPresent(this::sessionPolicy);
     return match.stream()
-        .flatMap(
-            pattern ->
-                role.stream()
-                    .map(
-                        template ->
-                            new Rule(
-                                pattern,
-                                template,
-                                duration.orElse(Duration.ofHours(1)),
-                                region.map(Region::name),
-                                policyArns.orElse(List.of()).stream()
-                                    .map(YamlNode.Scalar::text)
-                                    .toList(),
-                                sessionPolicy.map(YamlNode.Scalar::text),
-                                attest.orElse(AttestLevel.BEARER),
-                                mapping.place().line())));
+        .flatMap(pattern ->
+            role.stream()
+                .map(template ->
+                    new Rule(
+                        pattern,
+                        template,
+                        duration.orElse(Duration.ofHours(1)),
+                        region.map(Region::name),
+                        policyArns.orElse(List.of()).stream().map(YamlNode.Scalar::text).toList(),
+                        sessionPolicy.map(YamlNode.Scalar::text),
+                        attest.orElse(AttestLevel.BEARER),
+                        mapping.place().line())));
   }
 
   private TaskPattern pattern(YamlFields fields, boolean isBroad) {
@@ -186,17 +182,16 @@ public final class RolesFile {
     region
         .or(() -> defaultRegion)
         .filter(effective -> !effective.partition().equals(role.partition()))
-        .ifPresent(
-            effective ->
-                problems.add(
-                    fields.place(region.isPresent() ? "region" : "role"),
-                    "the role is in partition "
-                        + role.partition()
-                        + ", the Region "
-                        + effective
-                        + " is in "
-                        + effective.partition(),
-                    "write a region: of the role's partition"));
+        .ifPresent(effective ->
+            problems.add(
+                fields.place(region.isPresent() ? "region" : "role"),
+                "the role is in partition "
+                    + role.partition()
+                    + ", the Region "
+                    + effective
+                    + " is in "
+                    + effective.partition(),
+                "write a region: of the role's partition"));
   }
 
   private void policyArns(List<YamlNode.Scalar> arns, RoleArn role) {
@@ -210,7 +205,9 @@ public final class RolesFile {
       var form = POLICY_ARN.matcher(arn.text());
       if (!form.matches()) {
         problems.add(
-            arn.place(), "not the ARN of a policy", "write arn:aws:iam::<account or aws>:policy/...");
+            arn.place(),
+            "not the ARN of a policy",
+            "write arn:aws:iam::<account or aws>:policy/...");
       } else if (!form.group(1).equals(role.partition())
           || !(form.group(2).equals("aws") || form.group(2).equals(role.account()))) {
         problems.add(
@@ -237,7 +234,9 @@ public final class RolesFile {
     }
     boolean isPolicy =
         StrictJson.parse(text.strip().getBytes(StandardCharsets.UTF_8))
-            .filter(json -> json.get("Statement") instanceof List<?> || json.get("Statement") instanceof Map<?, ?>)
+            .filter(json ->
+                json.get("Statement") instanceof List<?>
+                    || json.get("Statement") instanceof Map<?, ?>)
             .isPresent();
     if (!isPolicy) {
       problems.add(

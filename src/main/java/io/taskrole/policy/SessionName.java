@@ -1,7 +1,7 @@
 package io.taskrole.policy;
 
 import io.taskrole.identity.AllocationId;
-import java.nio.charset.StandardCharsets;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -28,9 +28,9 @@ public record SessionName(String value) {
   }
 
   /**
-   * The name of a task's sessions, for example {@code b3f1c0de-server-91d0f2a7c4e85b36}: the first 8
-   * characters of the allocation id, as much of the task's name as fits, and 64 bits of a hash over both,
-   * so that no two tasks share a name whatever characters theirs are made of.
+   * The name of a task's sessions, for example {@code b3f1c0de-server-91d0f2a7c4e85b36}: the first
+   * 8 characters of the allocation id, as much of the task's name as fits, and 64 bits of a hash
+   * over both, so that no two tasks share a name whatever characters theirs are made of.
    */
   public static SessionName of(AllocationId allocation, String task) {
     String legible = ILLEGAL_CHARACTER.matcher(task).replaceAll("_");
@@ -44,9 +44,11 @@ public record SessionName(String value) {
 
   private static String hash(String text) {
     try {
-      // UTF-16 keeps even unpaired surrogates apart; UTF-8 would turn each into a question mark.
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_16BE));
+      // Char by char: every encoder would turn unpaired surrogates into one and the same
+      // replacement.
+      ByteBuffer chars = ByteBuffer.allocate(2 * text.length());
+      chars.asCharBuffer().put(text);
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(chars.array());
       return HexFormat.of().formatHex(digest, 0, HASH / 2);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);

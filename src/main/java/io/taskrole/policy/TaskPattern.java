@@ -4,9 +4,9 @@ import io.taskrole.identity.Workload;
 import java.util.Comparator;
 
 /**
- * Which tasks a rule is for. The natural order puts the more specific first, field by field. Two patterns
- * that compare as equal can meet on one task only when they are equal, since equally long prefixes of one
- * name are the same prefix.
+ * Which tasks a rule is for. The natural order puts the more specific first, field by field. Two
+ * patterns that compare as equal can meet on one task only when they are equal, since equally long
+ * prefixes of one name are the same prefix.
  */
 record TaskPattern(NamePattern namespace, NamePattern job, NamePattern group, NamePattern task)
     implements Comparable<TaskPattern> {

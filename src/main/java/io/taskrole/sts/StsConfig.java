@@ -13,8 +13,7 @@ import java.util.Optional;
  * @param timeout for one call, 1 s to 60 s; AWS itself may spend 5 s on fetching the issuer's keys
  * @param concurrency calls in flight at once, 1 to 256; the rest wait in order
  */
-public record StsConfig(
-    Region region, Optional<URI> endpoint, Duration timeout, int concurrency) {
+public record StsConfig(Region region, Optional<URI> endpoint, Duration timeout, int concurrency) {
   /** Throws {@link IllegalArgumentException} when a value is out of range. */
   public StsConfig {
     if (timeout.compareTo(Duration.ofSeconds(1)) < 0

@@ -9,8 +9,8 @@ import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 
 /**
- * What an error of STS means, by its code (STS API reference, AssumeRoleWithWebIdentity, "Errors", and
- * "Common errors"). Texts of STS are never passed on.
+ * What an error of STS means, by its code (STS API reference, AssumeRoleWithWebIdentity, "Errors",
+ * and "Common errors"). Texts of STS are never passed on.
  */
 final class StsErrors {
   private StsErrors() {}
@@ -22,6 +22,14 @@ final class StsErrors {
     if (error.statusCode() >= 500 || error.statusCode() == 429 || error.isThrottlingException()) {
       return failed(
           Reason.STS_UNAVAILABLE, "Wait and ask again: STS is overloaded or failing", code);
+    }
+    if (code == null || error.statusCode() < 400) {
+      return failed(
+          Reason.STS_UNAVAILABLE,
+          "Operator: check sts.endpoint; what answers there (status "
+              + error.statusCode()
+              + ") is not an STS",
+          null);
     }
     return switch (code) {
       case "AccessDenied", "AccessDeniedException" ->
@@ -65,16 +73,13 @@ final class StsErrors {
               "Operator: check the rule's duration against the role's maximum session duration, and its"
                   + " role and policies",
               code);
-      case null, default ->
-          failed(
-              Reason.ROLE_REFUSED,
-              "Operator: check the rule and sts.endpoint; STS refused with status "
-                  + error.statusCode(),
-              null);
+      default -> failed(Reason.ROLE_REFUSED, "Operator: check the rule and sts.endpoint", code);
     };
   }
 
-  /** One code, two meanings: a token that is bad for ever, or keys that STS could not load just now. */
+  /**
+   * One code, two meanings: a token that is bad for ever, or keys that STS could not load just now.
+   */
   private static Exchange invalidToken(AwsErrorDetails details, String code) {
     String message = details.errorMessage() == null ? "" : details.errorMessage();
     String lower = message.toLowerCase(Locale.ROOT);

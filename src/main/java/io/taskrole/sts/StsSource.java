@@ -37,11 +37,11 @@ import software.amazon.awssdk.services.sts.model.Credentials;
 import software.amazon.awssdk.services.sts.model.PolicyDescriptorType;
 
 /**
- * Exchanges tokens with AssumeRoleWithWebIdentity (STS API reference): one unsigned call each, within the
- * configured timeout, at most so many at once, the others waiting in order.
+ * Exchanges tokens with AssumeRoleWithWebIdentity (STS API reference): one unsigned call each,
+ * within the configured timeout, at most so many at once, the others waiting in order.
  *
- * <p>Safe for concurrent use. Calls must come on virtual threads: the timeout ends a blocked read by
- * interrupting it, which on a platform thread would not.
+ * <p>Safe for concurrent use. Calls must come on virtual threads: the timeout ends a blocked read
+ * by interrupting it, which on a platform thread would not.
  */
 public final class StsSource implements CredentialSource, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(StsSource.class.getName());
@@ -180,8 +180,8 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   }
 
   /**
-   * The account of the session; the role's own where the STS does not name the assumed role, as SeaweedFS
-   * and MinIO do not. Empty when it names another one.
+   * The account of the session; the role's own where the STS does not name the assumed role, as
+   * SeaweedFS and MinIO do not. Empty when it names another one.
    */
   private static Optional<String> account(
       @Nullable AssumedRoleUser user, RoleArn role, SessionName session) {
@@ -224,14 +224,13 @@ public final class StsSource implements CredentialSource, AutoCloseable {
         .credentialsProvider(AnonymousCredentialsProvider.create())
         .dualstackEnabled(false)
         .fipsEnabled(false)
-        .overrideConfiguration(
-            override ->
-                override
-                    .defaultProfileFile(ProfileFile.aggregator().build())
-                    .defaultProfileName("taskrole")
-                    .retryStrategy(AwsRetryStrategy.doNotRetry())
-                    .apiCallTimeout(config.timeout())
-                    .apiCallAttemptTimeout(config.timeout()))
+        .overrideConfiguration(override ->
+            override
+                .defaultProfileFile(ProfileFile.aggregator().build())
+                .defaultProfileName("taskrole")
+                .retryStrategy(AwsRetryStrategy.doNotRetry())
+                .apiCallTimeout(config.timeout())
+                .apiCallAttemptTimeout(config.timeout()))
         .build();
   }
 

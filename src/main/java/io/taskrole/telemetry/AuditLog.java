@@ -18,8 +18,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The audit log: one JSON line per decision, in the order of the decisions, written by a thread of its own
- * so that no event loop waits for a disk. A record is in the log's hands before its answer leaves.
+ * The audit log: one JSON line per decision, in the order of the decisions, written by a thread of
+ * its own so that no event loop waits for a disk. A record is in the log's hands before its answer
+ * leaves.
  *
  * <p>Safe for concurrent use.
  */
@@ -114,8 +115,7 @@ public final class AuditLog implements AuditSink, AutoCloseable {
     }
     if (!Files.exists(file)) {
       Files.createFile(
-          file,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
+          file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
     }
     return new FileOutputStream(file.toFile(), true);
   }

@@ -1,17 +1,17 @@
 package io.taskrole.telemetry;
 
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
-import java.time.InstantSource;
 
 /**
- * What {@code /readyz} tells: the problems that there are now, and whether one of them keeps the daemon
- * from being ready. Safe for concurrent use.
+ * What {@code /readyz} tells: the problems that there are now, and whether one of them keeps the
+ * daemon from being ready. Safe for concurrent use.
  */
 public final class Health {
   /**
@@ -48,10 +48,8 @@ public final class Health {
     since.keySet().retainAll(problems.stream().map(Problem::code).toList());
     List<Lasting> lasting =
         problems.stream()
-            .map(
-                problem ->
-                    new Lasting(
-                        problem, since.computeIfAbsent(problem.code(), _ -> time.instant())))
+            .map(problem ->
+                new Lasting(problem, since.computeIfAbsent(problem.code(), _ -> time.instant())))
             .toList();
     return new Report(problems.stream().noneMatch(Problem::blocking), lasting);
   }

@@ -14,8 +14,9 @@ import java.io.UncheckedIOException;
 import java.util.function.DoubleSupplier;
 
 /**
- * The daemon's metrics, as {@code docs/metrics.md} lists them. No label takes a value that a job author
- * chooses. Safe for concurrent use; every method but {@link #scrape()} is cheap enough for an event loop.
+ * The daemon's metrics, as {@code docs/metrics.md} lists them. No label takes a value that a job
+ * author chooses. Safe for concurrent use; every method but {@link #scrape()} is cheap enough for
+ * an event loop.
  */
 public final class Metrics {
   /** What {@link #scrape()} returns: the Prometheus text format, version 0.0.4. */
@@ -42,7 +43,8 @@ public final class Metrics {
   private final Counter exchanges =
       Counter.builder()
           .name("taskrole_exchanges_total")
-          .help("Calls of AssumeRoleWithWebIdentity, by result and, when none was obtained, reason.")
+          .help(
+              "Calls of AssumeRoleWithWebIdentity, by result and, when none was obtained, reason.")
           .labelNames("result", "reason")
           .register(registry);
   private final Histogram exchangeTime =

@@ -29,8 +29,8 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
 
 /**
- * Reads one YAML 1.2 document whose top is a mapping, strictly: UTF-8, at most 1 MiB, one document, no
- * key twice, no aliases, no tags of its own.
+ * Reads one YAML 1.2 document whose top is a mapping, strictly: UTF-8, at most 1 MiB, one document,
+ * no key twice, no aliases, no tags of its own.
  */
 public final class YamlDocument {
   private static final int MAXIMUM_BYTES = 1024 * 1024;
@@ -58,8 +58,8 @@ public final class YamlDocument {
   }
 
   /**
-   * As {@link #parse(String, byte[], Problems)}, and a value that is {@code ${env:NAME}} as a whole is
-   * replaced by what the environment holds.
+   * As {@link #parse(String, byte[], Problems)}, and a value that is {@code ${env:NAME}} as a whole
+   * is replaced by what the environment holds.
    */
   public static Optional<YamlNode.Mapping> parse(
       String file,

@@ -10,9 +10,9 @@ import java.util.TreeSet;
 import java.util.function.Function;
 
 /**
- * Takes the keys of one mapping one after another, each by the name and type that it must have; what was
- * not asked for is an unknown key, told by {@link #end()}. Every problem goes to the collector; an absent
- * or faulty value reads as empty. For one thread.
+ * Takes the keys of one mapping one after another, each by the name and type that it must have;
+ * what was not asked for is an unknown key, told by {@link #end()}. Every problem goes to the
+ * collector; an absent or faulty value reads as empty. For one thread.
  */
 public final class YamlFields {
   private final YamlNode.Mapping mapping;
@@ -49,8 +49,7 @@ public final class YamlFields {
     }
     if (entry.value() instanceof YamlNode.Scalar(_, _, YamlNode.Scalar.Type type)
         && type == YamlNode.Scalar.Type.NOTHING) {
-      problems.add(
-          entry.key().place(), key + " has no value", "give it one or leave the key out");
+      problems.add(entry.key().place(), key + " has no value", "give it one or leave the key out");
       return Optional.empty();
     }
     return Optional.of(entry.value());
@@ -131,14 +130,13 @@ public final class YamlFields {
   /** A list of texts; a single text counts as a list of one. */
   public Optional<List<YamlNode.Scalar>> texts(String key) {
     return any(key)
-        .map(
-            value -> {
-              List<YamlNode> values =
-                  value instanceof YamlNode.Sequence(_, var several) ? several : List.of(value);
-              List<YamlNode.Scalar> texts = new ArrayList<>();
-              values.forEach(single -> text(key, single).ifPresent(texts::add));
-              return texts;
-            });
+        .map(value -> {
+          List<YamlNode> values =
+              value instanceof YamlNode.Sequence(_, var several) ? several : List.of(value);
+          List<YamlNode.Scalar> texts = new ArrayList<>();
+          values.forEach(single -> text(key, single).ifPresent(texts::add));
+          return texts;
+        });
   }
 
   /** Reports every key that nobody asked for. */

@@ -39,7 +39,9 @@ public sealed interface YamlNode {
     }
   }
 
-  /** A single value: its text, and what YAML's JSON schema (YAML 1.2.2 section 10.2) takes it for. */
+  /**
+   * A single value: its text, and what YAML's JSON schema (YAML 1.2.2 section 10.2) takes it for.
+   */
   record Scalar(Place place, String text, Type type) implements YamlNode {
     /** What a single value is. */
     public enum Type {

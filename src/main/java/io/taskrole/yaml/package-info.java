@@ -1,6 +1,6 @@
 /**
- * YAML 1.2 read strictly, every value with its place, so that a configuration file's problems can all be
- * reported at once. The YAML library is seen here alone.
+ * YAML 1.2 read strictly, every value with its place, so that a configuration file's problems can
+ * all be reported at once. The YAML library is seen here alone.
  */
 @NullMarked
 package io.taskrole.yaml;

@@ -358,7 +358,8 @@ class LeasesTest {
     deferred.await(request("new", Duration.ofMinutes(50)), time.nanos());
     queue.remove().run();
 
-    assertThat(source.calls()).extracting(FakeCredentialSource.Call::token)
+    assertThat(source.calls())
+        .extracting(FakeCredentialSource.Call::token)
         .containsExactly(BearerToken.of("old"), BearerToken.of("new"));
     assertThat(deferred.recall(request("new", Duration.ofMinutes(50)))).isNotNull();
   }

@@ -17,7 +17,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
-/** A source of credentials that does what the test says; without a word it issues what was asked. */
+/**
+ * A source of credentials that does what the test says; without a word it issues what was asked.
+ */
 public final class FakeCredentialSource implements CredentialSource {
   /** One call as it came. */
   public record Call(Grant grant, SessionName session, BearerToken token) {}
