@@ -105,7 +105,8 @@ public final class NomadTls {
   private static PrivateKey key(Path file) throws IOException {
     for (Object object : objects(file)) {
       if (object instanceof PEMKeyPair pair) {
-        return new JcaPEMKeyConverter().getKeyPair(pair).getPrivate();
+        // A SEC 1 file may hold the private part alone, so no pair is asked for.
+        return new JcaPEMKeyConverter().getPrivateKey(pair.getPrivateKeyInfo());
       } else if (object instanceof PrivateKeyInfo info) {
         return new JcaPEMKeyConverter().getPrivateKey(info);
       }

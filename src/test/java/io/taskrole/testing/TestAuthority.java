@@ -1,0 +1,97 @@
+package io.taskrole.testing;
+
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.Date;
+import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.BasicConstraints;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
+import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+
+/** A certificate authority that lives as long as a test. */
+public final class TestAuthority {
+  /** A key and its certificate. */
+  public record Identity(KeyPair key, X509Certificate certificate) {}
+
+  private final Identity own;
+  private int serial = 1;
+
+  public TestAuthority(String name) {
+    KeyPair key = key("EC");
+    own = new Identity(key, sign(name, key, key, name, true));
+  }
+
+  public X509Certificate certificate() {
+    return own.certificate();
+  }
+
+  /** A certificate for 127.0.0.1, good as a server's and as a client's. */
+  public Identity issue(String name, String algorithm) {
+    KeyPair key = key(algorithm);
+    return new Identity(
+        key,
+        sign(name, key, own.key(), own.certificate().getSubjectX500Principal().getName(), false));
+  }
+
+  /** PEM as OpenSSL writes it: keys as PKCS #1 or SEC 1, certificates as they are. */
+  public static String pem(Object... objects) {
+    StringWriter text = new StringWriter();
+    try (JcaPEMWriter writer = new JcaPEMWriter(text)) {
+      for (Object object : objects) {
+        writer.writeObject(object);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return text.toString();
+  }
+
+  private X509Certificate sign(
+      String subject, KeyPair key, KeyPair signer, String issuer, boolean isAuthority) {
+    try {
+      Instant now = io.taskrole.time.TimeSource.system().instant();
+      var builder =
+          new JcaX509v3CertificateBuilder(
+              new X500Name(issuer),
+              BigInteger.valueOf(serial++),
+              Date.from(now.minusSeconds(60)),
+              Date.from(now.plusSeconds(3600)),
+              new X500Name(subject),
+              key.getPublic());
+      builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(isAuthority));
+      builder.addExtension(
+          Extension.subjectAlternativeName,
+          false,
+          new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
+      return new JcaX509CertificateConverter()
+          .getCertificate(
+              builder.build(
+                  new JcaContentSignerBuilder("SHA256withECDSA").build(signer.getPrivate())));
+    } catch (GeneralSecurityException | OperatorCreationException | IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static KeyPair key(String algorithm) {
+    try {
+      KeyPairGenerator generator = KeyPairGenerator.getInstance(algorithm);
+      generator.initialize(algorithm.equals("EC") ? 256 : 2048);
+      return generator.generateKeyPair();
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
