@@ -1,5 +1,6 @@
 package io.taskrole.testing;
 
+import io.taskrole.time.TimeSource;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -8,8 +9,10 @@ import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPrivateKey;
 import java.time.Instant;
 import java.util.Date;
+import org.bouncycastle.asn1.sec.SECObjectIdentifiers;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.Extension;
@@ -20,6 +23,7 @@ import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.bouncycastle.util.io.pem.PemObject;
 
 /** A certificate authority that lives as long as a test. */
 public final class TestAuthority {
@@ -51,7 +55,7 @@ public final class TestAuthority {
     StringWriter text = new StringWriter();
     try (JcaPEMWriter writer = new JcaPEMWriter(text)) {
       for (Object object : objects) {
-        writer.writeObject(object);
+        writer.writeObject(object instanceof ECPrivateKey key ? sec1(key) : object);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -59,10 +63,19 @@ public final class TestAuthority {
     return text.toString();
   }
 
+  /** As OpenSSL does: the curve stands inside, the public part may be missing (RFC 5915). */
+  private static PemObject sec1(ECPrivateKey key) throws IOException {
+    return new PemObject(
+        "EC PRIVATE KEY",
+        new org.bouncycastle.asn1.sec.ECPrivateKey(
+                256, key.getS(), SECObjectIdentifiers.secp256r1)
+            .getEncoded());
+  }
+
   private X509Certificate sign(
       String subject, KeyPair key, KeyPair signer, String issuer, boolean isAuthority) {
     try {
-      Instant now = io.taskrole.time.TimeSource.system().instant();
+      Instant now = TimeSource.system().instant();
       var builder =
           new JcaX509v3CertificateBuilder(
               new X500Name(issuer),
