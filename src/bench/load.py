@@ -37,6 +37,10 @@ def resident(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) / 1024
 
 
+class Refused(RuntimeError):
+    """Not every request was answered with credentials."""
+
+
 class Bench:
     def __init__(self, directory):
         self.directory = directory
@@ -107,13 +111,22 @@ class Bench:
         return self.measured(java(
             "-Xmx256m", "-XX:+UseSerialGC", "FixedRate", str(port), tokens, str(rate), str(seconds), str(warm)))
 
+    def prime(self, tokens):
+        """Has every task its lease, however long this machine takes for so many exchanges."""
+        for _ in range(20):
+            try:
+                return self.fixed_rate(self.port, tokens, rate=500, seconds=4, warm=0)
+            except Refused:
+                continue
+        raise RuntimeError("the leases did not come")
+
     def measured(self, command):
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment({}))
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         result = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", done.stdout)}
         if result.get("failed"):
-            raise RuntimeError(f"{result['failed']} requests failed")
+            raise Refused(f"{result['failed']} requests were not answered 200")
         return result
 
 
@@ -146,7 +159,8 @@ def run(bench):
     with open(bench.path("body"), "wb") as f:
         f.write(body)
     bare_port = free_port()
-    bare = bench.start([java()[0], *daemon_flags(), *java()[1:], "BareResponder", str(bare_port), bench.path("body")])
+    bare = bench.start([java()[0], *daemon_flags(), *java()[1:], "BareResponder", str(bare_port), bench.path("body")],
+                       env={"MALLOC_ARENA_MAX": "2"})
     bare.await_line("ready")
 
     cold = bench.measured(java(
@@ -157,6 +171,7 @@ def run(bench):
         "at most 5 ms more", extra <= 5)
 
     tokens = bench.tokens(1000, "tokens")
+    bench.prime(tokens)
     sides = {"ours": bench.port, "bare": bare_port}
     for port in sides.values():
         bench.fixed_rate(port, tokens, rate=2000, seconds=2, warm=1)
@@ -175,7 +190,7 @@ def run(bench):
     row("p99 at 10,000/s", f"{ours / 1000:.2f} ms", f"{other / 1000:.2f} ms",
         f"ratio {ours / other:.2f}, at most 2", ours / other <= 2)
 
-    bench.fixed_rate(bench.port, bench.tokens(1000, "more"), rate=1000, seconds=2, warm=1)
+    bench.prime(bench.tokens(1000, "more"))
     bench.fixed_rate(bench.port, tokens, rate=5000, seconds=5, warm=1)
     loaded = resident(daemon.process.pid)
     row("resident memory, 2,000 leases under load", f"{loaded:.0f} MB", f"{resident(bare.process.pid):.0f} MB",

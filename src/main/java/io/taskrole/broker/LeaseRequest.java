@@ -4,7 +4,6 @@ import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.Workload;
 import io.taskrole.identity.WorkloadIdentity;
 import io.taskrole.policy.Grant;
-import io.taskrole.policy.SessionName;
 import java.time.Instant;
 
 /**
@@ -12,14 +11,12 @@ import java.time.Instant;
  *
  * @param key whose lease
  * @param workload the task's coordinates, to ask later whether the grant still holds
- * @param session the session name for STS
  * @param token the token to exchange
  * @param tokenExpires when STS will stop taking that token
  */
 record LeaseRequest(
     Lease.Key key,
     Workload workload,
-    SessionName session,
     BearerToken token,
     Instant tokenExpires) {
 
@@ -29,7 +26,6 @@ record LeaseRequest(
     return new LeaseRequest(
         new Lease.Key(identity.allocation(), workload.task(), grant),
         workload,
-        SessionName.of(identity.allocation(), workload.task()),
         token,
         identity.expiresAt());
   }

@@ -76,7 +76,7 @@ final class LeaseSlot {
   LeaseSlot(LeaseRequest request, LeaseTerms terms, TimeSource time) {
     this.key = request.key();
     this.workload = request.workload();
-    this.session = request.session();
+    this.session = SessionName.of(key.allocation(), key.task());
     this.token = request.token();
     this.tokenExpires = request.tokenExpires();
     this.terms = terms;

@@ -55,7 +55,7 @@ final class Trail {
         workload == null ? null : workload.group(),
         workload == null ? null : workload.task(),
         grant == null ? null : grant.role().value(),
-        sessionName(),
+        sessionName(lease),
         credentials == null ? null : credentials.accessKeyId(),
         credentials == null ? null : credentials.expiration(),
         credentials == null ? null : credentials.stsRequestId().orElse(null),
@@ -66,7 +66,10 @@ final class Trail {
         (time.nanos() - caller.arrivedNanos()) / 1_000_000);
   }
 
-  private @Nullable String sessionName() {
+  private @Nullable String sessionName(@Nullable Lease lease) {
+    if (lease != null) {
+      return lease.session().value();
+    }
     return identity == null || workload == null || grant == null
         ? null
         : SessionName.of(identity.allocation(), workload.task()).value();

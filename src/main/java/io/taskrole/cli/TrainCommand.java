@@ -88,6 +88,13 @@ final class TrainCommand implements Callable<Integer> {
     String stranger = issuer.token("default", "other", "group", "task").sign();
     for (int i = 0; i < ROUNDS; i++) {
       ask(daemon.credentials().getFirst(), "/v1/credentials", good);
+      if (i % 4 == 0) {
+        // The same task in another allocation: an exchange of its own.
+        ask(
+            daemon.credentials().getFirst(),
+            "/v1/credentials",
+            issuer.token("default", "train-one", "group", "task").sign());
+      }
       if (i % 20 == 0) {
         ask(daemon.credentials().getFirst(), "/v1/credentials", stranger);
         ask(daemon.credentials().getFirst(), "/other", good);

@@ -18,9 +18,8 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.HexFormat;
-import java.util.Map;
+import java.util.IdentityHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +55,7 @@ final class CredentialVerticle extends VerticleBase {
   private final SocketAddress socket;
   private final HttpServerOptions options;
   private final Shared shared;
-  private final Map<HttpConnection, Long> firstRequestTimers = new HashMap<>();
+  private final IdentityHashMap<HttpConnection, Peer> peers = new IdentityHashMap<>();
   private @Nullable HttpServer server;
 
   CredentialVerticle(SocketAddress socket, HttpServerOptions options, Shared shared) {
@@ -92,60 +91,86 @@ final class CredentialVerticle extends VerticleBase {
 
   private void connected(HttpConnection connection) {
     boolean admitted = shared.connections().incrementAndGet() <= shared.mostConnections();
-    connection.closeHandler(_ -> {
-      shared.connections().decrementAndGet();
-      disarm(connection);
-    });
+    Peer peer = new Peer(connection);
+    peers.put(connection, peer);
+    connection.closeHandler(
+        _ -> {
+          shared.connections().decrementAndGet();
+          peer.disarm();
+          peers.remove(connection);
+        });
     connection.exceptionHandler(_ -> {});
     if (admitted) {
-      firstRequestTimers.put(
-          connection,
-          vertx.setTimer(
-              FIRST_REQUEST.toMillis(),
-              _ -> {
-                firstRequestTimers.remove(connection);
-                connection.close();
-              }));
+      peer.arm();
     } else {
       connection.close();
     }
   }
 
-  private void disarm(HttpConnection connection) {
-    Long timer = firstRequestTimers.remove(connection);
-    if (timer != null) {
-      vertx.cancelTimer(timer);
-    }
+  private Peer peer(HttpServerRequest request) {
+    Peer known = peers.get(request.connection());
+    Peer peer = known == null ? new Peer(request.connection()) : known;
+    peer.disarm();
+    return peer;
   }
 
   private void requested(HttpServerRequest request) {
-    disarm(request.connection());
-    new Exchange(request).begin();
+    new Exchange(request, peer(request)).begin();
   }
 
   private void malformed(HttpServerRequest request) {
-    disarm(request.connection());
     Throwable cause = request.decoderResult().cause();
     boolean isTooLarge =
         cause instanceof TooLongHttpLineException || cause instanceof TooLongHttpHeaderException;
-    new Exchange(request).refuse(isTooLarge ? TOO_LARGE : NOT_HTTP, true);
+    new Exchange(request, peer(request)).refuse(isTooLarge ? TOO_LARGE : NOT_HTTP, true);
+  }
+
+  /** One connection: its two ends, and the timer that ends it when no whole request comes. */
+  private final class Peer {
+    private final HttpConnection connection;
+    private final ConnectionEnds ends;
+    private @Nullable Long timer;
+
+    Peer(HttpConnection connection) {
+      this.connection = connection;
+      this.ends = ConnectionEnds.of(connection);
+    }
+
+    void arm() {
+      timer =
+          vertx.setTimer(
+              FIRST_REQUEST.toMillis(),
+              _ -> {
+                timer = null;
+                connection.close();
+              });
+    }
+
+    void disarm() {
+      if (timer != null) {
+        vertx.cancelTimer(timer);
+        timer = null;
+      }
+    }
   }
 
   /** One request until its answer is written. */
   private final class Exchange {
     private final HttpServerRequest request;
+    private final ConnectionEnds ends;
     private final long arrivedNanos = shared.time().nanos();
     private final String requestId = HEX.toHexDigits(ThreadLocalRandom.current().nextLong());
     private @Nullable Long guard;
     private boolean answered;
 
-    Exchange(HttpServerRequest request) {
+    Exchange(HttpServerRequest request, Peer peer) {
       this.request = request;
+      this.ends = peer.ends;
     }
 
     void begin() {
       try {
-        switch (RequestGate.judge(request)) {
+        switch (RequestGate.judge(request, ends)) {
           case RequestGate.Verdict.Stop(var refusal, var closes) -> refuse(refusal, closes);
           case RequestGate.Verdict.Pass(var token) -> judge(token);
         }
@@ -159,13 +184,7 @@ final class CredentialVerticle extends VerticleBase {
         refuse(STOPPING, true);
         return;
       }
-      Caller caller =
-          new Caller(
-              token,
-              RequestGate.address(request.remoteAddress()),
-              RequestGate.address(request.localAddress()),
-              requestId,
-              arrivedNanos);
+      Caller caller = new Caller(token, ends.remote(), ends.local(), requestId, arrivedNanos);
       if (shared.broker().isDone()) {
         ask(shared.broker().join(), caller);
       } else {
@@ -243,23 +262,17 @@ final class CredentialVerticle extends VerticleBase {
       }
       answered = true;
       disarmGuard();
-      String reason =
-          switch (outcome) {
-            case Outcome.Issued(var lease) -> {
-              Answers.issue(request.response(), lease);
-              yield "";
-            }
-            case Outcome.Refused(var refusal) -> {
-              Answers.refuse(request, refusal, requestId, closes);
-              yield refusal.reason().code();
-            }
-          };
-      shared
-          .metrics()
-          .answered(
-              reason.isEmpty() ? "issued" : "refused",
-              reason,
-              shared.time().nanos() - arrivedNanos);
+      long nanos = shared.time().nanos() - arrivedNanos;
+      switch (outcome) {
+        case Outcome.Issued(var lease) -> {
+          Answers.issue(request.response(), lease);
+          shared.metrics().issued(nanos);
+        }
+        case Outcome.Refused(var refusal) -> {
+          Answers.refuse(request, refusal, requestId, closes);
+          shared.metrics().refused(refusal.reason().code(), nanos);
+        }
+      }
     }
 
     /** The pipeline audits what it decides; this is for what ends before or beside it. */
@@ -270,7 +283,7 @@ final class CredentialVerticle extends VerticleBase {
               AuditRecord.refusedEarly(
                   shared.time().instant(),
                   refusal.reason().code(),
-                  request.remoteAddress().hostAddress(),
+                  ends.remote().getAddress().getHostAddress(),
                   requestId,
                   (shared.time().nanos() - arrivedNanos) / 1_000_000));
     }

@@ -8,7 +8,6 @@ import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.Workload;
 import io.taskrole.policy.Grant;
 import io.taskrole.policy.RoleArn;
-import io.taskrole.policy.SessionName;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.testing.FakeCredentialSource;
@@ -391,7 +390,6 @@ class LeasesTest {
     return new LeaseRequest(
         new Lease.Key(ALLOCATION, "server", GRANT),
         new Workload("payments", "billing", "api", "server"),
-        new SessionName("b0805f9a-server"),
         BearerToken.of(token),
         time.instant().plus(tokenLife));
   }
