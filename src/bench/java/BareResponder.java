@@ -25,13 +25,12 @@ class BareResponder {
                   public void start() {
                     getVertx()
                         .createHttpServer(new HttpServerOptions().setAcceptBacklog(4096))
-                        .requestHandler(
-                            request ->
-                                request
-                                    .response()
-                                    .putHeader(HttpHeaders.CONTENT_TYPE, json)
-                                    .putHeader(HttpHeaders.CACHE_CONTROL, noStore)
-                                    .end(Buffer.buffer(body)))
+                        .requestHandler(request ->
+                            request
+                                .response()
+                                .putHeader(HttpHeaders.CONTENT_TYPE, json)
+                                .putHeader(HttpHeaders.CACHE_CONTROL, noStore)
+                                .end(Buffer.buffer(body)))
                         .listen(port, "127.0.0.1");
                   }
                 },

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * In turns: the first GET of a task that taskrole has never seen, and the same exchange made directly with
- * the STS. Prints the median of each in microseconds.
+ * In turns: the first GET of a task that taskrole has never seen, and the same exchange made
+ * directly with the STS. Prints the median of each in microseconds.
  */
 class ColdCompare {
   public static void main(String[] args) throws Exception {
@@ -37,15 +37,15 @@ class ColdCompare {
 
   private static long time(URI uri, String token, boolean get) throws Exception {
     long begun = System.nanoTime();
-    HttpURLConnection connection =
-        (HttpURLConnection) uri.toURL().openConnection(Proxy.NO_PROXY);
+    HttpURLConnection connection = (HttpURLConnection) uri.toURL().openConnection(Proxy.NO_PROXY);
     if (get) {
       connection.setRequestProperty("Authorization", token);
     } else {
       byte[] form =
           ("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&DurationSeconds=3600"
                   + "&RoleSessionName=bench&RoleArn="
-                  + URLEncoder.encode("arn:aws:iam::123456789012:role/bench", StandardCharsets.UTF_8)
+                  + URLEncoder.encode(
+                      "arn:aws:iam::123456789012:role/bench", StandardCharsets.UTF_8)
                   + "&WebIdentityToken="
                   + token)
               .getBytes(StandardCharsets.US_ASCII);

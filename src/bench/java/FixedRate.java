@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Asks at a fixed rate whatever the server does: each request has a time at which it is due, and its
- * latency counts from then, so that a stalled server is not asked less (no coordinated omission). Prints
- * percentiles in microseconds.
+ * Asks at a fixed rate whatever the server does: each request has a time at which it is due, and
+ * its latency counts from then, so that a stalled server is not asked less (no coordinated
+ * omission). Prints percentiles in microseconds.
  */
 class FixedRate {
   private static final int CONNECTIONS = 128;
@@ -36,8 +36,11 @@ class FixedRate {
     byte[][] requests = new byte[tokens.size()][];
     for (int i = 0; i < requests.length; i++) {
       requests[i] =
-          ("GET /v1/credentials HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\nAuthorization: "
-                  + tokens.get(i) + "\r\n\r\n")
+          ("GET /v1/credentials HTTP/1.1\r\nHost: 127.0.0.1:"
+                  + port
+                  + "\r\nAuthorization: "
+                  + tokens.get(i)
+                  + "\r\n\r\n")
               .getBytes(StandardCharsets.US_ASCII);
     }
     Selector selector = Selector.open();

@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Issuer and STS as a process: {@code tokens COUNT FILE} writes that many tokens of one task in as many
- * allocations, one a line. Ends with its standard input.
+ * Issuer and STS as a process: {@code tokens COUNT FILE} writes that many tokens of one task in as
+ * many allocations, one a line. Ends with its standard input.
  */
 class Upstream {
   public static void main(String[] args) throws Exception {

@@ -14,11 +14,7 @@ import java.time.Instant;
  * @param token the token to exchange
  * @param tokenExpires when STS will stop taking that token
  */
-record LeaseRequest(
-    Lease.Key key,
-    Workload workload,
-    BearerToken token,
-    Instant tokenExpires) {
+record LeaseRequest(Lease.Key key, Workload workload, BearerToken token, Instant tokenExpires) {
 
   static LeaseRequest of(Placement placement, Grant grant, BearerToken token) {
     WorkloadIdentity identity = placement.identity();

@@ -93,12 +93,11 @@ final class CredentialVerticle extends VerticleBase {
     boolean admitted = shared.connections().incrementAndGet() <= shared.mostConnections();
     Peer peer = new Peer(connection);
     peers.put(connection, peer);
-    connection.closeHandler(
-        _ -> {
-          shared.connections().decrementAndGet();
-          peer.disarm();
-          peers.remove(connection);
-        });
+    connection.closeHandler(_ -> {
+      shared.connections().decrementAndGet();
+      peer.disarm();
+      peers.remove(connection);
+    });
     connection.exceptionHandler(_ -> {});
     if (admitted) {
       peer.arm();

@@ -26,6 +26,7 @@ final class RequestGate {
   private static final List<String> REFUSED =
       List.of("forwarded", "via", "origin", "referer", "x-real-ip", "true-client-ip");
   private static final List<String> REFUSED_BEGINNINGS = List.of("x-forwarded", "sec-");
+
   /** Of all the names above, in both cases: spares the usual headers a closer look. */
   private static final String FOREIGN_INITIALS = "fvorxtsFVORXTS";
 

@@ -2,9 +2,13 @@ package io.taskrole.identity;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.HttpURLConnection;
+import java.net.NoRouteToHostException;
 import java.net.Proxy;
+import java.net.SocketTimeoutException;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
@@ -12,6 +16,7 @@ import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
@@ -62,6 +67,14 @@ public final class HttpKeySetSource implements KeySetSource {
         throw new IOException("the key server answered with status " + status);
       }
       return new Document(body(connection), index(connection), maxAge(connection));
+    } catch (ConnectException | NoRouteToHostException e) {
+      throw new IOException("nothing answers at " + uri, e);
+    } catch (SocketTimeoutException e) {
+      throw new IOException("no answer in time from " + uri, e);
+    } catch (UnknownHostException e) {
+      throw new IOException("the name in " + uri + " is unknown", e);
+    } catch (SSLException e) {
+      throw new IOException("no TLS with " + uri + "; check nomad.tls", e);
     } catch (RuntimeException e) {
       throw new IOException("the key server's answer is not HTTP", e);
     } finally {

@@ -203,11 +203,8 @@ public final class KeySetFollower implements Keys, AutoCloseable {
   private void failed(Exception e) {
     if (!closed) {
       failures.incrementAndGet();
-      // Our own sources word their messages; a foreign one may quote what the server sent.
-      trouble(
-          "the key set cannot be fetched ("
-              + e.getClass().getSimpleName()
-              + "); it is tried again");
+      String cause = e instanceof IOException ? e.getMessage() : "a fault of ours";
+      trouble("the key set cannot be fetched: " + cause + "; it is tried again");
     }
   }
 

@@ -37,8 +37,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * No token and no secret in logs, metrics, errors, audit or {@code toString}: every path is walked with
- * canaries, at the finest log level that the daemon has, and everything that came out is searched in plain, base64 and hex.
+ * No token and no secret in logs, metrics, errors, audit or {@code toString}: every path is walked
+ * with canaries, at the finest log level that the daemon has, and everything that came out is
+ * searched in plain, base64 and hex.
  */
 class CanaryTest {
   private static final String SECRET = "CANARYsecretCANARY0123456789abcdefghijkl";
@@ -121,16 +122,24 @@ class CanaryTest {
               StsAnswers.issued(
                   "ASIACANARY", SECRET, SESSION, StsAnswers.in(Duration.ofSeconds(-5)), ""),
               StsAnswers.issued(
-                  "ASIACANARY", SECRET, SESSION, StsAnswers.in(Duration.ofHours(1)), "arn:other"))) {
+                  "ASIACANARY",
+                  SECRET,
+                  SESSION,
+                  StsAnswers.in(Duration.ofHours(1)),
+                  "arn:other"))) {
         sts.always(socket -> ScriptedHttp.write(socket, answer));
         answers.append(test.get(test.billing().sign()).body());
       }
       // What callers may send.
       for (String request :
           List.of(
-              "GET /v1/credentials?token=" + token.substring(0, 700) + " HTTP/1.1\r\nHost: x\r\n\r\n",
+              "GET /v1/credentials?token="
+                  + token.substring(0, 700)
+                  + " HTTP/1.1\r\nHost: x\r\n\r\n",
               "GET /" + token + " HTTP/1.1\r\n\r\n",
-              "POST /v1/credentials HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: " + token + "\r\n\r\n",
+              "POST /v1/credentials HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: "
+                  + token
+                  + "\r\n\r\n",
               "GET /v1/credentials HTTP/1.1\r\nAuthorization " + token + "\r\n\r\n",
               "GET /v1/credentials HTTP/1.1\r\nAuthorization: \0" + token + "\r\n\r\n",
               "GET /v1/credentials HTTP/1.1\r\nAuthorization: " + token.repeat(9) + "\r\n\r\n",
@@ -188,11 +197,10 @@ class CanaryTest {
             lease,
             new Outcome.Issued(lease),
             BearerToken.of(SECRET + "." + SESSION + ".x"))
-        .forEach(
-            bearer ->
-                assertClean(
-                    bearer.getClass().getSimpleName(),
-                    String.valueOf(bearer),
-                    List.of(SECRET, SESSION)));
+        .forEach(bearer ->
+            assertClean(
+                bearer.getClass().getSimpleName(),
+                String.valueOf(bearer),
+                List.of(SECRET, SESSION)));
   }
 }

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Proves the dependency recipe of the build: the Nomad SDK, which breaks at run time with the Jackson that
- * Vert.x asks for, reads what a live agent answered.
+ * Proves the dependency recipe of the build: the Nomad SDK, which breaks at run time with the
+ * Jackson that Vert.x asks for, reads what a live agent answered.
  */
 class NomadSdkTest {
   private static final Path REAL = Path.of("src/test/resources/fixtures/real");
@@ -45,8 +45,7 @@ class NomadSdkTest {
 
   private void serve(String fixture) throws IOException {
     String body =
-        new String(
-            Files.readAllBytes(REAL.resolve(fixture)), StandardCharsets.ISO_8859_1);
+        new String(Files.readAllBytes(REAL.resolve(fixture)), StandardCharsets.ISO_8859_1);
     agent.next(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Nomad-Index: 138\r\n"
             + "Connection: close\r\nContent-Length: "

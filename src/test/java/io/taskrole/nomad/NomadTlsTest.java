@@ -88,8 +88,7 @@ class NomadTlsTest {
   }
 
   private byte[] fetch(Path ca, Path cert, Path key) throws IOException {
-    NomadTls tls =
-        new NomadTls(new NomadConfig.Tls(ca, Optional.of(cert), Optional.of(key)));
+    NomadTls tls = new NomadTls(new NomadConfig.Tls(ca, Optional.of(cert), Optional.of(key)));
     URI uri = URI.create("https://127.0.0.1:" + agent.getAddress().getPort() + "/keys");
     return new HttpKeySetSource(uri, Optional.of(tls::socketFactory))
         .fetch(0, Duration.ZERO)

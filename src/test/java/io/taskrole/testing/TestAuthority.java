@@ -67,8 +67,7 @@ public final class TestAuthority {
   private static PemObject sec1(ECPrivateKey key) throws IOException {
     return new PemObject(
         "EC PRIVATE KEY",
-        new org.bouncycastle.asn1.sec.ECPrivateKey(
-                256, key.getS(), SECObjectIdentifiers.secp256r1)
+        new org.bouncycastle.asn1.sec.ECPrivateKey(256, key.getS(), SECObjectIdentifiers.secp256r1)
             .getEncoded());
   }
 

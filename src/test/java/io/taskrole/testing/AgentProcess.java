@@ -1,0 +1,92 @@
+package io.taskrole.testing;
+
+import io.taskrole.time.TimeSource;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/** {@code taskrole agent} as a process of its own. */
+public final class AgentProcess implements AutoCloseable {
+  private final Process process;
+  private final List<String> lines = new CopyOnWriteArrayList<>();
+  private final Thread reader;
+
+  private AgentProcess(Process process) {
+    this.process = process;
+    this.reader = Thread.ofVirtual().start(this::read);
+  }
+
+  public static AgentProcess start(Path config) throws IOException {
+    return new AgentProcess(
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.taskrole.Main",
+                "agent",
+                "--config",
+                config.toString())
+            .redirectErrorStream(true)
+            .start());
+  }
+
+  /** The first line that begins so; fails after twenty seconds. */
+  public String awaitLine(String beginning) throws InterruptedException {
+    return await(line -> line.startsWith(beginning));
+  }
+
+  /** The first line that holds the text; fails after twenty seconds. */
+  public String awaitText(String text) throws InterruptedException {
+    return await(line -> line.contains(text));
+  }
+
+  public String output() {
+    return String.join("\n", lines);
+  }
+
+  public void signal(String name) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+  }
+
+  public int exitCode() throws InterruptedException {
+    if (!process.waitFor(20, TimeUnit.SECONDS)) {
+      throw new AssertionError("still running:\n" + output());
+    }
+    reader.join();
+    return process.exitValue();
+  }
+
+  private String await(Predicate<String> condition) throws InterruptedException {
+    for (int i = 0; i < 2000; i++) {
+      for (String line : lines) {
+        if (condition.test(line)) {
+          return line;
+        }
+      }
+      TimeSource.system().sleep(Duration.ofMillis(10));
+    }
+    throw new AssertionError("did not come:\n" + output());
+  }
+
+  private void read() {
+    try (BufferedReader in = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        lines.add(line);
+      }
+    } catch (IOException e) {
+      // the process was ended while it was being read
+    }
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+}
