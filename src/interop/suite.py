@@ -4,7 +4,9 @@ import os
 import re
 import secrets
 import base64
+import glob
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,9 @@ class Lab:
     def __init__(self, directory):
         self.directory = directory
         self.children = []
+        self.weed_ports = []
+
+    def open(self):
         self.issuer_port = free_port()
         self.issuer = self.start(
             [JAVA, "-Xmx64m", "-XX:+UseSerialGC", "-cp", f"{HOME}/target/taskrole.jar:{HOME}/target/lib/*",
@@ -48,6 +53,10 @@ class Lab:
     def close(self):
         for child in reversed(self.children):
             child.stop()
+        # SeaweedFS leaves its sockets behind, named for its ports, in /tmp whatever TMPDIR says.
+        for port in self.weed_ports:
+            for socket_file in glob.glob(f"/tmp/seaweedfs-*-{port}.sock"):
+                os.remove(socket_file)
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -83,7 +92,7 @@ class Lab:
         admin = {"identities": [{"name": "admin", "actions": ["Admin", "Read", "Write", "List"],
                                  "credentials": [{"accessKey": "admin", "secretKey": "admin-secret"}]}]}
         os.mkdir(self.path("weed"))
-        ports = [free_port((10000,)) for _ in range(6)]
+        ports = self.weed_ports = [free_port((10000,)) for _ in range(6)]
         self.start([
             f"{PYTHON}/weed", "mini", "-dir=" + self.path("weed"), "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             f"-s3.port={ports[0]}", "-s3.port.iceberg=0", f"-master.port={ports[1]}",
@@ -134,14 +143,16 @@ audit: {{file: audit.jsonl}}
         return self.issuer.ask(f"token payments {job} api server {allocation} {seconds}")
 
 
-def audited(file, allocation, outcome):
-    """Whether the daemon's audit log has such a decision for the allocation."""
+def audited(file, allocation, outcome, role=None):
+    """Whether the daemon's audit log has such a decision for the allocation, and for this role."""
+    arn = role and f"arn:aws:iam::{ACCOUNT}:role/{role}"
     for _ in range(50):
         if os.path.exists(file):
             with open(file) as f:
                 for line in f:
                     record = json.loads(line)
-                    if record.get("allocation") == allocation and record["outcome"] == outcome:
+                    if (record.get("allocation"), record["outcome"], record.get("role")) == (
+                            allocation, outcome, arn):
                         return True
         time.sleep(0.1)
     return False
@@ -155,7 +166,7 @@ class Client:
 
     def start(self, lab, endpoint, s3, token_file, *arguments):
         home = tempfile.mkdtemp(dir=lab.directory)
-        return Child(self.command + list(arguments), stdin=True, cwd=home, env=environment({
+        return lab.start(self.command + list(arguments), stdin=True, cwd=home, env=environment({
             "HOME": home,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": endpoint,
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
@@ -232,7 +243,7 @@ def check(lab, client):
     here = (lab, lab.endpoint, lab.s3_url, token_file)
     row = {}
     code, said = client.run(*here, "put", "billing-bucket", client.name.replace(" ", "-"))
-    row["fetch"] = audited(lab.audit, allocation, "issued")
+    row["fetch"] = audited(lab.audit, allocation, "issued", "billing")
     row["allowed"] = code == 0
     if code:
         print(said, file=sys.stderr)
@@ -288,11 +299,12 @@ def told(message):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = tempfile.mkdtemp(prefix="taskrole-interop-")
-    lab = None
+    lab = Lab(directory)
     passed = failed = 0
     try:
-        lab = Lab(directory)
+        lab.open()
         v = versions()
         rows = []
         for client in clients(v):
@@ -310,8 +322,7 @@ def main():
         with open(f"{HOME}/docs/clients.md", "w") as f:
             f.write(text)
     finally:
-        if lab:
-            lab.close()
+        lab.close()
         shutil.rmtree(directory, ignore_errors=True)
     print(f"interop: {passed} passed, {failed} failed")
     return 1 if failed else 0
@@ -331,7 +342,11 @@ def check_moto(lab, v):
         code, said = boto3.run(lab, lab.moto_endpoint, lab.moto_url, token_file, "put", job, "object")
         if code:
             print(said, file=sys.stderr)
-        results.append(code == 0 and audited(lab.moto_audit, allocation, "issued"))
+        results.append(code == 0 and audited(lab.moto_audit, allocation, "issued", job))
+        code, said = boto3.run(lab, lab.moto_endpoint, lab.moto_url, token_file, "whoami", job, "object")
+        results.append(code == 0 and f"arn:aws:sts::{ACCOUNT}:assumed-role/{job}/" in said)
+        if not results[-1]:
+            print(said, file=sys.stderr)
     return results
 
 
@@ -361,13 +376,14 @@ def document(rows, v, moto):
             f"| {mark[row['refused']]} | {mark[row['refresh']]} | {told(row['message'])} | {row['seconds']:.1f} |")
     lines += [
         "",
-        "The AWS CLI is version 1: version 2 is not published in a package registry. It reads the token file",
-        "once a process, so its refresh is the next command. SDKs whose message does not name the reason leave",
-        "it to the daemon's audit log, which has it with the allocation and the request id.",
+        "The AWS CLI is version 1: version 2 is not published in a package registry, and the 2.9.19 that Debian",
+        "packages is older than `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, which version 2 knows from 2.15.0 on.",
+        "A CLI command is a process of its own, so its refresh is the next command. SDKs whose message does not",
+        "name the reason leave it to the daemon's audit log, which has it with the allocation and the request id.",
         "",
         f"With moto {v['moto']} as STS and S3, which checks no token but answers the whole wire format, boto3 "
-        f"fetched and put with a plain rule: {mark[moto[0]]}; with a rule that has a duration, policy ARNs and a "
-        f"session policy: {mark[moto[1]]}.",
+        f"fetched and put with a plain rule: {mark[moto[0]]}, and `GetCallerIdentity` named that role: {mark[moto[1]]}; "
+        f"with a rule that has a duration, policy ARNs and a session policy: {mark[moto[2]]} and {mark[moto[3]]}.",
         "",
     ]
     return "\n".join(lines)
