@@ -18,21 +18,28 @@ class ColdCompare {
     URI daemon = URI.create(args[0]);
     URI sts = URI.create(args[1]);
     List<String> tokens = Files.readAllLines(Path.of(args[2]));
-    int warm = tokens.size() / 4;
-    int rounds = (tokens.size() - warm) / 2;
-    for (int i = 0; i < warm; i++) {
-      time(i % 2 == 0 ? daemon : sts, tokens.get(i), i % 2 == 0);
+    int pairs = tokens.size() / 2;
+    long[] cold = new long[pairs];
+    long[] bare = new long[pairs];
+    for (int i = 0; i < pairs; i++) {
+      cold[i] = time(daemon, tokens.get(2 * i), true);
+      bare[i] = time(sts, tokens.get(2 * i + 1), false);
     }
-    long[] cold = new long[rounds];
-    long[] bare = new long[rounds];
-    for (int i = 0; i < rounds; i++) {
-      cold[i] = time(daemon, tokens.get(warm + 2 * i), true);
-      bare[i] = time(sts, tokens.get(warm + 2 * i + 1), false);
-    }
-    Arrays.sort(cold);
-    Arrays.sort(bare);
+    int early = 100;
+    int late = pairs * 2 / 3;
     System.out.printf(
-        Locale.ROOT, "result cold=%d bare=%d%n", cold[rounds / 2] / 1000, bare[rounds / 2] / 1000);
+        Locale.ROOT,
+        "result earlyCold=%d earlyBare=%d cold=%d bare=%d%n",
+        median(cold, 0, early),
+        median(bare, 0, early),
+        median(cold, late, pairs),
+        median(bare, late, pairs));
+  }
+
+  private static long median(long[] nanos, int from, int to) {
+    long[] part = Arrays.copyOfRange(nanos, from, to);
+    Arrays.sort(part);
+    return part[part.length / 2] / 1000;
   }
 
   private static long time(URI uri, String token, boolean get) throws Exception {

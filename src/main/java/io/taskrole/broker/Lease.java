@@ -19,7 +19,13 @@ public final class Lease {
    * What a lease is held for. Never the token: a renewed token finds the same lease, and one
    * allocation's session is never another's.
    */
-  public record Key(AllocationId allocation, String task, Grant grant) {}
+  public record Key(AllocationId allocation, String task, Grant grant) {
+    /** Leaves the grant out: a task has hardly ever two, and hashing all of it would cost each request. */
+    @Override
+    public int hashCode() {
+      return 31 * allocation.hashCode() + task.hashCode();
+    }
+  }
 
   private final Key key;
   private final SessionName session;

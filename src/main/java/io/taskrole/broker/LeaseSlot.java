@@ -85,16 +85,30 @@ final class LeaseSlot {
 
   /** The lease, null when there is none or it is about to end. */
   @Nullable Lease live() {
-    Lease held = lease;
-    return held != null && remaining(held).compareTo(terms.floor()) > 0 ? held : null;
+    return live(time.instant());
   }
 
-  /** Whether a caller should wait a moment for the successor of this live lease. */
-  boolean isWorthRenewingFor(Lease held) {
-    Duration third =
-        Duration.between(held.obtainedAt(), held.credentials().expiration()).dividedBy(3);
+  private @Nullable Lease live(Instant now) {
+    Lease held = lease;
+    return held != null && now.isBefore(held.credentials().expiration().minus(terms.floor()))
+        ? held
+        : null;
+  }
+
+  /** The live lease, null as well when a caller should wait a moment for its successor. */
+  @Nullable Lease worthServing() {
+    Instant now = time.instant();
+    Lease held = live(now);
+    return held == null || isWorthRenewing(held, now) ? null : held;
+  }
+
+  private boolean isWorthRenewing(Lease held, Instant now) {
+    Instant expiration = held.credentials().expiration();
+    Duration third = Duration.between(held.obtainedAt(), expiration).dividedBy(3);
     Duration enough = third.compareTo(terms.fresh()) < 0 ? third : terms.fresh();
-    return !renewalFails && remaining(held).compareTo(enough) < 0 && isTokenUsable(tokenExpires);
+    return !renewalFails
+        && Duration.between(now, expiration).compareTo(enough) < 0
+        && isTokenUsable(tokenExpires);
   }
 
   /** Keeps the token when it is newer than the one held. */

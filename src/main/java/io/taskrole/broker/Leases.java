@@ -80,8 +80,7 @@ final class Leases {
       return null;
     }
     slot.learn(request.token(), request.tokenExpires());
-    Lease lease = slot.live();
-    return lease == null || slot.isWorthRenewingFor(lease) ? null : lease;
+    return slot.worthServing();
   }
 
   /**
@@ -92,9 +91,9 @@ final class Leases {
     while (true) {
       LeaseSlot slot = slots.get(request.key(), _ -> new LeaseSlot(request, terms, time));
       slot.learn(request.token(), request.tokenExpires());
-      Lease live = slot.live();
-      if (live != null && !slot.isWorthRenewingFor(live)) {
-        return new Outcome.Issued(live);
+      Lease served = slot.worthServing();
+      if (served != null) {
+        return new Outcome.Issued(served);
       }
       switch (slot.approach(request.token())) {
         case Approach.Gone() -> slots.asMap().remove(slot.key, slot);
@@ -103,7 +102,7 @@ final class Leases {
         }
         case Approach.Wait(var flight, var starts) -> {
           if (starts) {
-            launch(slot, flight, live == null ? terms.exchangeBudget() : Duration.ZERO);
+            launch(slot, flight, slot.live() == null ? terms.exchangeBudget() : Duration.ZERO);
           }
           return rather(slot.live(), land(flight, deadlineNanos));
         }

@@ -61,6 +61,8 @@ public final class BearerToken {
 
   /** The SHA-256 of a token. */
   public static final class Digest {
+    private static final MessageDigest SHA_256 = sha256();
+
     private final byte[] bytes;
 
     private Digest(byte[] bytes) {
@@ -69,7 +71,16 @@ public final class BearerToken {
 
     private static Digest of(byte[] content) {
       try {
-        return new Digest(MessageDigest.getInstance("SHA-256").digest(content));
+        // Copies one: looking the algorithm up anew costs as much as the hashing.
+        return new Digest(((MessageDigest) SHA_256.clone()).digest(content));
+      } catch (CloneNotSupportedException e) {
+        throw new IllegalStateException("the JDK's SHA-256 can be copied", e);
+      }
+    }
+
+    private static MessageDigest sha256() {
+      try {
+        return MessageDigest.getInstance("SHA-256");
       } catch (NoSuchAlgorithmException e) {
         throw new IllegalStateException("every Java platform has SHA-256", e);
       }

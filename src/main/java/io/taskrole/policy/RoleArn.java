@@ -30,6 +30,16 @@ public record RoleArn(String value, String partition, String account, String pat
   }
 
   @Override
+  public boolean equals(Object other) {
+    return other instanceof RoleArn that && value.equals(that.value);
+  }
+
+  @Override
+  public int hashCode() {
+    return value.hashCode();
+  }
+
+  @Override
   public String toString() {
     return value;
   }

@@ -1,9 +1,9 @@
 package io.taskrole.telemetry;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
-import com.fasterxml.jackson.core.util.MinimalPrettyPrinter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Instant;
@@ -12,13 +12,16 @@ import org.jspecify.annotations.Nullable;
 /** Writes records as JSON lines (jsonlines.org): ASCII only, absent members left out. */
 final class AuditLine {
   private static final JsonFactory FACTORY =
-      JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
+      new JsonFactoryBuilder()
+          .enable(JsonWriteFeature.ESCAPE_NON_ASCII)
+          .rootValueSeparator("\n")
+          .build();
 
   private AuditLine() {}
 
   /** Begins to write lines to a stream; closing the generator closes the stream. */
   static JsonGenerator to(OutputStream out) throws IOException {
-    return FACTORY.createGenerator(out).setPrettyPrinter(new MinimalPrettyPrinter("\n"));
+    return FACTORY.createGenerator(out);
   }
 
   /** Writes one record; a line feed is written before each but the first. */
