@@ -172,12 +172,17 @@ def run(bench):
     row("cold GET, p50, after 800 exchanges", f"{cold['cold'] / 1000:.1f} ms", f"{cold['bare'] / 1000:.1f} ms (STS alone)",
         "at most 5 ms more", extra <= 5)
 
+    # A fresh one, which holds no leases but those of what follows.
+    daemon.stop()
+    daemon = bench.daemon()
+    daemon.await_line("ready ")
     tokens = bench.tokens(1000, "tokens")
     bench.prime(tokens)
     sides = {"ours": bench.port, "bare": bare_port}
     for port in sides.values():
         bench.fixed_rate(port, tokens, rate=2000, seconds=2, warm=1)
-        bench.throughput(port, tokens)
+        for _ in range(ROUNDS):
+            bench.throughput(port, tokens)  # until both sides are compiled
     rates = {side: [] for side in sides}
     tails = {side: [] for side in sides}
     for _ in range(ROUNDS):

@@ -20,7 +20,10 @@ public final class Lease {
    * allocation's session is never another's.
    */
   public record Key(AllocationId allocation, String task, Grant grant) {
-    /** Leaves the grant out: a task has hardly ever two, and hashing all of it would cost each request. */
+    /**
+     * Leaves the grant out: a task has hardly ever two, and hashing all of it would cost each
+     * request.
+     */
     @Override
     public int hashCode() {
       return 31 * allocation.hashCode() + task.hashCode();

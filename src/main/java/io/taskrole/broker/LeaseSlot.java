@@ -64,6 +64,10 @@ final class LeaseSlot {
   private final TimeSource time;
 
   private volatile @Nullable Lease lease;
+
+  /** From then on so little of the lease is left that SDKs ask again and again. */
+  private volatile Instant freshUntil = Instant.MAX;
+
   private volatile Instant tokenExpires;
   private BearerToken token;
   private @Nullable Flight flight;
@@ -99,16 +103,9 @@ final class LeaseSlot {
   @Nullable Lease worthServing() {
     Instant now = time.instant();
     Lease held = live(now);
-    return held == null || isWorthRenewing(held, now) ? null : held;
-  }
-
-  private boolean isWorthRenewing(Lease held, Instant now) {
-    Instant expiration = held.credentials().expiration();
-    Duration third = Duration.between(held.obtainedAt(), expiration).dividedBy(3);
-    Duration enough = third.compareTo(terms.fresh()) < 0 ? third : terms.fresh();
-    return !renewalFails
-        && Duration.between(now, expiration).compareTo(enough) < 0
-        && isTokenUsable(tokenExpires);
+    boolean waits =
+        held != null && !renewalFails && !now.isBefore(freshUntil) && isTokenUsable(tokenExpires);
+    return waits ? null : held;
   }
 
   /** Keeps the token when it is newer than the one held. */
@@ -217,6 +214,9 @@ final class LeaseSlot {
     Duration life = Duration.between(now, credentials.expiration());
     // Between 50 % and 66 % of the life, so that a served lease keeps at least a third of it.
     renewAtNanos = time.nanos() + (long) (life.toNanos() * (0.50 + 0.16 * jitter));
+    Duration third = life.dividedBy(3);
+    Duration enough = third.compareTo(terms.fresh()) < 0 ? third : terms.fresh();
+    freshUntil = credentials.expiration().minus(enough);
     failedRenewals = 0;
     renewalFails = false;
     memory = null;

@@ -152,6 +152,8 @@ public final class CredentialServer implements AutoCloseable {
         .setCompressionSupported(false)
         .setDecompressionSupported(false)
         .setHandle100ContinueAutomatically(false)
+        .setPerMessageWebSocketCompressionSupported(false)
+        .setPerFrameWebSocketCompressionSupported(false)
         .setRegisterWebSocketWriteHandlers(false);
   }
 }
