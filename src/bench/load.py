@@ -134,7 +134,8 @@ def run(bench):
     rows = []
 
     def row(what, ours, bare, limit, holds):
-        rows.append((what, ours, bare, limit, "holds" if holds else "**misses**"))
+        verdict = "" if limit == "none" else "holds" if holds else "**misses**"
+        rows.append((what, ours, bare, limit, verdict))
         print(f"{what}: {ours} / {bare}, {limit}: {rows[-1][-1]}", flush=True)
 
     first = bench.tokens(1, "first")
