@@ -45,6 +45,9 @@ final class LeaseSlot {
     /** An exchange is in flight; {@code starts} when this approach began it and has to run it. */
     record Wait(Flight flight, boolean starts) implements Approach {}
 
+    /** A lease has landed since the caller looked. */
+    record Served(Lease lease) implements Approach {}
+
     /** The slot was dropped: a new one has to be made. */
     record Gone() implements Approach {}
 
@@ -129,6 +132,11 @@ final class LeaseSlot {
     }
     if (flight != null) {
       return new Approach.Wait(flight, false);
+    }
+    // Between a caller's look and here a flight may have landed: it must not begin a second one.
+    Lease served = worthServing();
+    if (served != null) {
+      return new Approach.Served(served);
     }
     Memory last = memory;
     if (last != null

@@ -96,6 +96,9 @@ final class Leases {
         return new Outcome.Issued(served);
       }
       switch (slot.approach(request.token())) {
+        case Approach.Served(var lease) -> {
+          return new Outcome.Issued(lease);
+        }
         case Approach.Gone() -> slots.asMap().remove(slot.key, slot);
         case Approach.Known(var refusal) -> {
           return rather(slot.live(), new Outcome.Refused(refusal));

@@ -26,6 +26,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
 class LeasesTest {
@@ -74,7 +75,7 @@ class LeasesTest {
     assertThat(source.calls()).hasSize(1);
   }
 
-  @Test
+  @RepeatedTest(100)
   void await_manyCallersAtOnce_causeOneExchange() throws Exception {
     Leases concurrent = leasesOn(threads);
     CountDownLatch gate = source.hold();
