@@ -113,11 +113,20 @@ public final class AuditLog implements AuditSink, AutoCloseable {
     if (file == null) {
       return standard;
     }
-    if (!Files.exists(file)) {
-      Files.createFile(
-          file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
+    try {
+      if (!Files.exists(file)) {
+        Files.createFile(
+            file,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
+      }
+      return new FileOutputStream(file.toFile(), true);
+    } catch (IOException e) {
+      throw new IOException(
+          "cannot open the audit log "
+              + file
+              + "; make its directory, and let the daemon's user write there",
+          e);
     }
-    return new FileOutputStream(file.toFile(), true);
   }
 
   private void writeAll() {

@@ -114,6 +114,18 @@ class TaskroleCommandTest {
   }
 
   @Test
+  void agent_whoseAuditLogCannotBeOpened_saysWhatToDo() throws Exception {
+    Path file = config("127.0.0.1:0");
+    Files.writeString(file, Files.readString(file) + "audit: {file: missing/audit.jsonl}\n");
+    try (AgentProcess agent = AgentProcess.start(file)) {
+      assertThat(agent.exitCode()).isEqualTo(1);
+      assertThat(agent.output())
+          .contains("taskrole: cannot open the audit log ")
+          .contains("make its directory");
+    }
+  }
+
+  @Test
   void agent_reloadsOnHangup_andStopsOnTerm() throws Exception {
     Path file = config("127.0.0.1:0");
     try (AgentProcess agent = AgentProcess.start(file)) {
