@@ -33,7 +33,7 @@ final class Leases {
   private static final System.Logger LOG = System.getLogger(Leases.class.getName());
 
   /** Far above the tasks of one node; a bound on memory, not a working limit. */
-  private static final int MAXIMUM = 10_000;
+  private static final int MAXIMUM = 8_000;
 
   /** How long a dropped lease keeps its bytes, for answers that are just being written. */
   private static final Duration ERASE_AFTER = Duration.ofSeconds(30);

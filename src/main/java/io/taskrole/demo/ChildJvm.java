@@ -49,6 +49,11 @@ final class ChildJvm {
             System.getProperty("java.class.path"),
             mainClass));
     command.addAll(List.of(arguments));
+    return start(environment, command);
+  }
+
+  /** Starts a command; standard output and error are read together. */
+  static ChildJvm start(Map<String, String> environment, List<String> command) throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(name -> name.startsWith("AWS_"));
     builder.environment().putAll(environment);
@@ -91,10 +96,10 @@ final class ChildJvm {
     return process.exitValue();
   }
 
-  /** Asks it to stop. */
+  /** Asks it to stop; what it still prints is read, unlike with {@link Process#destroy}. */
   void terminate() {
     if (process != null) {
-      process.destroy();
+      process.toHandle().destroy();
     }
   }
 

@@ -28,7 +28,7 @@ public final class TokenVerifier implements Verifier {
   /** The audience of the identities that are meant for Nomad itself. */
   private static final String NOMAD_AUDIENCE = "nomadproject.io";
 
-  private static final int REMEMBERED = 20_000;
+  private static final int REMEMBERED = 10_000;
   private static final int LONGEST_NAME = 512;
 
   /** 9999-12-31T23:59:59Z: no honest claim is later. */
