@@ -32,6 +32,12 @@ def daemon_flags():
     return shlex.split(text, comments=True)
 
 
+def allocator():
+    """The allocator settings that the launcher gives the daemon."""
+    with open(os.path.join(HOME, "taskrole")) as f:
+        return dict(pair.split("=") for pair in re.search(r"^export (MALLOC.*)$", f.read(), re.M)[1].split())
+
+
 def resident(pid):
     with open(f"/proc/{pid}/status") as f:
         return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) / 1024
@@ -161,7 +167,7 @@ def run(bench):
         f.write(body)
     bare_port = free_port()
     bare = bench.start([java()[0], *daemon_flags(), *java()[1:], "BareResponder", str(bare_port), bench.path("body")],
-                       env={"MALLOC_ARENA_MAX": "2"})
+                       env=allocator())
     bare.await_line("ready")
 
     cold = bench.measured(java(

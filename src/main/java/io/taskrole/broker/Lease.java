@@ -32,7 +32,7 @@ public final class Lease {
 
   private final Key key;
   private final SessionName session;
-  private final SessionCredentials credentials;
+  private volatile SessionCredentials credentials;
   private final Instant obtainedAt;
   private volatile @Nullable Secret document;
 
@@ -59,6 +59,7 @@ public final class Lease {
     return session;
   }
 
+  /** The credentials; without their secrets once {@link #document} holds them. */
   public SessionCredentials credentials() {
     return credentials;
   }
@@ -68,20 +69,28 @@ public final class Lease {
   }
 
   /**
-   * The lease as it is written to callers, encoded once and erased with it. All callers must pass
-   * the same encoder.
+   * The lease as it is written to callers: encoded once, from then on the only copy of its secrets,
+   * and erased with it. All callers must pass the same encoder.
    */
   public Secret document(Function<Lease, Secret> encoder) {
+    Secret encoded = document;
+    return encoded == null ? encode(encoder) : encoded;
+  }
+
+  private synchronized Secret encode(Function<Lease, Secret> encoder) {
     Secret encoded = document;
     if (encoded == null) {
       encoded = encoder.apply(this);
       document = encoded;
+      SessionCredentials whole = credentials;
+      credentials = whole.withoutSecrets();
+      whole.erase();
     }
     return encoded;
   }
 
   /** Overwrites every secret with zeros. */
-  void erase() {
+  synchronized void erase() {
     credentials.erase();
     Secret encoded = document;
     if (encoded != null) {

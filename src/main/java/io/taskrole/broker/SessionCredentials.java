@@ -22,6 +22,13 @@ public record SessionCredentials(
     Instant expiration,
     String account,
     Optional<String> stsRequestId) {
+  private static final Secret NONE = Secret.of("");
+
+  /** What may be told: all but the secrets, which are empty. */
+  SessionCredentials withoutSecrets() {
+    return new SessionCredentials(accessKeyId, NONE, NONE, expiration, account, stsRequestId);
+  }
+
   /** Overwrites both secrets with zeros. */
   void erase() {
     secretAccessKey.erase();

@@ -22,7 +22,7 @@ final class Answers {
 
   /** 200 with the credentials. */
   static void issue(HttpServerResponse response, Lease lease) {
-    write(response, Buffer.buffer(lease.document(EcsDocument::encode).reveal()));
+    write(response, lease.document(EcsDocument::encode).reveal(bytes -> Buffer.buffer(bytes)));
   }
 
   /**

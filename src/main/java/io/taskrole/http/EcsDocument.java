@@ -80,9 +80,7 @@ final class EcsDocument {
     }
 
     Secret toSecret() {
-      byte[] bytes = Arrays.copyOf(buf, count);
-      Secret secret = Secret.copyOf(bytes);
-      Arrays.fill(bytes, (byte) 0);
+      Secret secret = Secret.taking(Arrays.copyOf(buf, count));
       Arrays.fill(buf, (byte) 0);
       return secret;
     }

@@ -67,8 +67,7 @@ final class RequestGate {
     if (!request.method().equals(HttpMethod.GET)) {
       return new Verdict.Stop(METHOD_REFUSAL, true);
     }
-    if (headers.contains("transfer-encoding")
-        || !headers.getAll("content-length").stream().allMatch("0"::equals)) {
+    if (headers.contains("transfer-encoding") || hasContent(headers)) {
       return new Verdict.Stop(BODY_REFUSAL, true);
     }
     if (!isOurHost(headers.getAll("host"), ends)) {
@@ -84,6 +83,11 @@ final class RequestGate {
     return token.isEmpty()
         ? new Verdict.Stop(TOKEN_REFUSAL, false)
         : new Verdict.Pass(BearerToken.of(token));
+  }
+
+  private static boolean hasContent(MultiMap headers) {
+    return headers.contains("content-length")
+        && !headers.getAll("content-length").stream().allMatch("0"::equals);
   }
 
   /** The path as it was sent: no decoding, no dots; doubled and trailing slashes do no harm. */

@@ -24,7 +24,7 @@ public final class BearerToken {
   /** Wraps the text of an {@code Authorization} header or a token file, as it is. */
   public static BearerToken of(String text) {
     byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
-    return new BearerToken(Secret.copyOf(bytes), Digest.of(bytes));
+    return new BearerToken(Secret.taking(bytes), Digest.of(bytes));
   }
 
   /** The token itself, for verification and for STS. */

@@ -204,17 +204,18 @@ public final class TokenVerifier implements Verifier {
     Subject parts =
         Subject.parse(subject, namespace, job, task)
             .orElseThrow(() -> invalid("sub disagrees with the other claims"));
+    // Thousands of tokens share these names; they are held once. Only verified tokens come so far.
     return new WorkloadIdentity(
-        new Workload(namespace, job, parts.group(), task),
+        new Workload(namespace.intern(), job.intern(), parts.group().intern(), task.intern()),
         allocation,
-        parts.region(),
-        parts.identityName(),
-        Optional.ofNullable(token.text("iss")),
+        parts.region().intern(),
+        parts.identityName().intern(),
+        Optional.ofNullable(token.text("iss")).map(String::intern),
         subject,
         Optional.ofNullable(token.text("jti")),
         issuedAt,
         expiresAt,
-        keyId);
+        keyId.intern());
   }
 
   /** Node, introduction, service and default identities are signed by the same keys. */

@@ -3,10 +3,11 @@ package io.taskrole.secret;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.function.Function;
 
 /**
  * Secret bytes in memory: prints as {@code [redacted]}, compares in constant time, and can be
- * erased. Reading them takes {@link #reveal()} or {@link #revealText()}, names that can be searched
+ * erased. Reading them takes {@link #reveal} or {@link #revealText()}, names that can be searched
  * for.
  *
  * <p>Safe for concurrent use; after {@link #erase()} the content is zeros.
@@ -18,9 +19,9 @@ public final class Secret {
     this.bytes = bytes;
   }
 
-  /** Copies the bytes. */
-  public static Secret copyOf(byte[] bytes) {
-    return new Secret(bytes.clone());
+  /** Takes the array over: the caller keeps no reference to it. */
+  public static Secret taking(byte[] bytes) {
+    return new Secret(bytes);
   }
 
   /** Takes the text as UTF-8. */
@@ -28,9 +29,13 @@ public final class Secret {
     return new Secret(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Returns a copy of the bytes; the caller erases it when done. */
-  public byte[] reveal() {
-    return bytes.clone();
+  /**
+   * Shows the bytes themselves, for the length of the call.
+   *
+   * @param reader copies what it needs; keeps and changes nothing
+   */
+  public <T> T reveal(Function<byte[], T> reader) {
+    return reader.apply(bytes);
   }
 
   /** Returns the content as text, for interfaces that take nothing but a {@code String}. */

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +25,8 @@ import software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.endpoints.Endpoint;
+import software.amazon.awssdk.endpoints.EndpointUrl;
 import software.amazon.awssdk.http.SdkHttpClient;
 import software.amazon.awssdk.http.urlconnection.ProxyConfiguration;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
@@ -217,10 +220,16 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   /** Names everything that the SDK would otherwise look for in the daemon's own surroundings. */
   private StsClient newClient(String name) {
     Region region = Region.of(name);
+    URI uri = config.endpoint().orElseGet(() -> regional(region));
+    // Known once and for all: the SDK would run its partition rules for each call.
+    CompletableFuture<Endpoint> endpoint =
+        CompletableFuture.completedFuture(
+            Endpoint.builder().endpointUrl(EndpointUrl.fromUri(uri)).build());
     return StsClient.builder()
         .httpClient(http)
         .region(region)
-        .endpointOverride(config.endpoint().orElseGet(() -> regional(region)))
+        .endpointOverride(uri)
+        .endpointProvider(_ -> endpoint)
         .credentialsProvider(AnonymousCredentialsProvider.create())
         .dualstackEnabled(false)
         .fipsEnabled(false)

@@ -15,6 +15,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,11 +35,21 @@ public final class AuditLog implements AuditSink, AutoCloseable {
 
   private static final long FLUSH_WITHIN_MILLIS = 2_000;
 
+  /**
+   * Pause between batches while records come faster than they are written one by one: waking the
+   * writer for each would cost more than the writing.
+   */
+  private static final long GATHER_NANOS = 4_000_000;
+
   private final @Nullable Path file;
   private final OutputStream standard;
   private final BlockingQueue<AuditRecord> queue = new ArrayBlockingQueue<>(ROOM);
   private final AtomicLong lost = new AtomicLong();
   private final Thread writer;
+
+  /** The batch that is being written; the writer's own. */
+  private final ByteArrayOutputStream lines = new ByteArrayOutputStream(64 * 600);
+
   private OutputStream out;
   private volatile boolean failing;
   private volatile boolean reopen;
@@ -139,6 +150,9 @@ public final class AuditLog implements AuditSink, AutoCloseable {
           batch.add(first);
           queue.drainTo(batch, BATCH - 1);
           write(batch);
+          if (batch.size() > 1 && batch.size() < BATCH && !closed) {
+            LockSupport.parkNanos(GATHER_NANOS);
+          }
         }
       } catch (InterruptedException e) {
         // closed is set by now: the loop writes the rest without waiting
@@ -154,7 +168,8 @@ public final class AuditLog implements AuditSink, AutoCloseable {
         closeFile();
         out = open();
       }
-      out.write(encode(batch));
+      encode(batch);
+      lines.writeTo(out);
       out.flush();
       failing = false;
     } catch (IOException e) {
@@ -167,15 +182,14 @@ public final class AuditLog implements AuditSink, AutoCloseable {
     }
   }
 
-  private static byte[] encode(List<AuditRecord> batch) throws IOException {
-    var bytes = new ByteArrayOutputStream(batch.size() * 600);
-    try (JsonGenerator json = AuditLine.to(bytes)) {
+  private void encode(List<AuditRecord> batch) throws IOException {
+    lines.reset();
+    try (JsonGenerator json = AuditLine.to(lines)) {
       for (AuditRecord record : batch) {
         AuditLine.write(json, record);
       }
     }
-    bytes.write('\n');
-    return bytes.toByteArray();
+    lines.write('\n');
   }
 
   private void closeFile() {
