@@ -15,7 +15,7 @@ HOME, JDK = sys.argv[1:3]
 sys.path.insert(0, os.path.join(HOME, "src", "interop"))
 from processes import Child, environment, free_port  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 5
 RATE = 10_000
 
