@@ -34,6 +34,7 @@ public final class Lease {
   private final SessionName session;
   private volatile SessionCredentials credentials;
   private final Instant obtainedAt;
+  private final String expirationText;
   private volatile @Nullable Secret document;
 
   /**
@@ -49,6 +50,7 @@ public final class Lease {
     this.session = session;
     this.credentials = credentials;
     this.obtainedAt = obtainedAt;
+    this.expirationText = credentials.expiration().toString();
   }
 
   public Key key() {
@@ -66,6 +68,11 @@ public final class Lease {
 
   public Instant obtainedAt() {
     return obtainedAt;
+  }
+
+  /** When the credentials end, as every audit line of the lease says it. */
+  String expirationText() {
+    return expirationText;
   }
 
   /**

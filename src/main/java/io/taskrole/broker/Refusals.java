@@ -29,8 +29,8 @@ final class Refusals {
             Locale.ROOT,
             "Operator: the rule asks for attest: %s, this connection proves only %s; lower the rule's"
                 + " attest or run the task where more can be proven.",
-            minimum.name().toLowerCase(Locale.ROOT),
-            reached.name().toLowerCase(Locale.ROOT)));
+            minimum.label(),
+            reached.label()));
   }
 
   static Refusal fault() {

@@ -8,7 +8,6 @@ import io.taskrole.policy.SessionName;
 import io.taskrole.telemetry.AuditRecord;
 import io.taskrole.time.TimeSource;
 import java.time.Instant;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** What one request has shown so far, for its audit line. For one thread. */
@@ -57,10 +56,10 @@ final class Trail {
         grant == null ? null : grant.role().value(),
         sessionName(lease),
         credentials == null ? null : credentials.accessKeyId(),
-        credentials == null ? null : credentials.expiration(),
+        lease == null ? null : lease.expirationText(),
         credentials == null ? null : credentials.stsRequestId().orElse(null),
         identity == null ? null : identity.tokenId().orElse(null),
-        attested == null ? null : attested.name().toLowerCase(Locale.ROOT),
+        attested == null ? null : attested.label(),
         caller.peer().getAddress().getHostAddress(),
         caller.requestId(),
         (time.nanos() - caller.arrivedNanos()) / 1_000_000);

@@ -1,5 +1,7 @@
 package io.taskrole.policy;
 
+import java.util.Locale;
+
 /** How strongly a connection is tied to an allocation; later constants prove more. */
 public enum AttestLevel {
   /** The token alone: whoever holds it may use it. */
@@ -7,5 +9,12 @@ public enum AttestLevel {
   /** The source address is the one that Nomad gave the allocation. */
   ADDRESS,
   /** The kernel names the cgroup or network namespace of the caller, and it is the allocation's. */
-  KERNEL
+  KERNEL;
+
+  private final String label = name().toLowerCase(Locale.ROOT);
+
+  /** Its name in configuration, rules and audit lines. */
+  public String label() {
+    return label;
+  }
 }

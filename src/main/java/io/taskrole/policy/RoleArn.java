@@ -29,6 +29,17 @@ public record RoleArn(String value, String partition, String account, String pat
         new RoleArn(text, matcher.group(1), matcher.group(2), matcher.group(3), matcher.group(4)));
   }
 
+  /** Whether every character may stand in a role's name (IAM User Guide, "IAM name requirements"). */
+  static boolean isName(String text) {
+    return !text.isEmpty()
+        && text.chars()
+            .allMatch(c ->
+                (c >= 'a' && c <= 'z')
+                    || (c >= 'A' && c <= 'Z')
+                    || (c >= '0' && c <= '9')
+                    || "_+=,.@-".indexOf(c) >= 0);
+  }
+
   @Override
   public boolean equals(Object other) {
     return other instanceof RoleArn that && value.equals(that.value);

@@ -1,20 +1,21 @@
 package io.taskrole.policy;
 
 import io.taskrole.identity.Workload;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.regex.MatchResult;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * A role ARN that may hold {@code {namespace} {job} {group} {task}} in the role's path and name,
- * never before them: a job author's words choose no account and no partition.
+ * never before them: a job author's words choose no account and no partition. Read once, filled on
+ * every request.
  */
-record RoleTemplate(String text, RoleArn example) {
+final class RoleTemplate {
   private static final Pattern PLACEHOLDER = Pattern.compile("\\{([^{}]*)}");
-  private static final Pattern FITTING = Pattern.compile("[A-Za-z0-9_+=,.@-]+");
   private static final Map<String, Function<Workload, String>> NAMES =
       Map.of(
           "namespace", Workload::namespace,
@@ -25,48 +26,67 @@ record RoleTemplate(String text, RoleArn example) {
   /** Why a template gives a task no role. */
   record Misfit(String placeholder, String value) {}
 
+  /** One name of the task's, and the fixed text before it. */
+  private record Slot(String before, String placeholder, Function<Workload, String> name) {}
+
+  private final RoleArn example;
+  private final List<Slot> slots;
+  private final String tail;
+
+  private RoleTemplate(RoleArn example, List<Slot> slots, String tail) {
+    this.example = example;
+    this.slots = slots;
+    this.tail = tail;
+  }
+
   /** Returns the template, or empty when no task at all could get a role ARN from it. */
   static Optional<RoleTemplate> parse(String text) {
     int resource = text.indexOf(":role/");
-    boolean known =
-        PLACEHOLDER
-            .matcher(text)
-            .results()
-            .allMatch(found -> NAMES.containsKey(found.group(1)) && found.start() > resource);
-    String example = PLACEHOLDER.matcher(text).replaceAll("x");
-    return resource < 0 || !known
+    List<Slot> slots = new ArrayList<>();
+    int end = 0;
+    for (MatchResult found : PLACEHOLDER.matcher(text).results().toList()) {
+      Function<Workload, String> name = NAMES.get(found.group(1));
+      if (name == null || found.start() <= resource) {
+        return Optional.empty();
+      }
+      slots.add(new Slot(text.substring(end, found.start()), found.group(1), name));
+      end = found.end();
+    }
+    String tail = text.substring(end);
+    return resource < 0
         ? Optional.empty()
-        : RoleArn.parse(example).map(arn -> new RoleTemplate(text, arn));
+        : RoleArn.parse(PLACEHOLDER.matcher(text).replaceAll("x"))
+            .map(arn -> new RoleTemplate(arn, List.copyOf(slots), tail));
+  }
+
+  /** The role of a task whose every name is one letter: what the template looks like. */
+  RoleArn example() {
+    return example;
   }
 
   /** The first of the task's names that does not fit into a role name, empty when all do. */
   Optional<Misfit> misfit(Workload workload) {
-    return PLACEHOLDER
-        .matcher(text)
-        .results()
-        .map(found -> new Misfit(found.group(1), value(found, workload)))
-        .filter(used -> !FITTING.matcher(used.value()).matches())
-        .findFirst();
+    for (Slot slot : slots) {
+      String value = slot.name().apply(workload);
+      if (!RoleArn.isName(value)) {
+        return Optional.of(new Misfit(slot.placeholder(), value));
+      }
+    }
+    return Optional.empty();
   }
 
   /** The task's role; empty when a name does not fit, or all together are too long. */
   Optional<RoleArn> fill(Workload workload) {
-    if (text.indexOf('{') < 0) {
+    if (slots.isEmpty()) {
       return Optional.of(example);
     }
-    return misfit(workload).isPresent()
-        ? Optional.empty()
-        : RoleArn.parse(
-            PLACEHOLDER
-                .matcher(text)
-                .replaceAll(found -> Matcher.quoteReplacement(value(found, workload))));
-  }
-
-  private static String value(MatchResult found, Workload workload) {
-    Function<Workload, String> name = NAMES.get(found.group(1));
-    if (name == null) {
-      throw new IllegalStateException("parse lets no other placeholder pass");
+    if (misfit(workload).isPresent()) {
+      return Optional.empty();
     }
-    return name.apply(workload);
+    StringBuilder filled = new StringBuilder(128);
+    for (Slot slot : slots) {
+      filled.append(slot.before()).append(slot.name().apply(workload));
+    }
+    return RoleArn.parse(filled.append(tail).toString());
   }
 }

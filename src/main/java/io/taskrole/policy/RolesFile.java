@@ -269,7 +269,7 @@ public final class RolesFile {
 
   private static Optional<AttestLevel> attest(String text) {
     return Stream.of(AttestLevel.values())
-        .filter(level -> level.name().toLowerCase(Locale.ROOT).equals(text))
+        .filter(level -> level.label().equals(text))
         .findFirst();
   }
 }

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param time when the decision was made
  * @param outcome {@code issued} or {@code refused}
  * @param reason the refusal's code
+ * @param expiration when the credentials end, ISO 8601
  * @param attested the attestation level reached
  * @param source the caller's address
  * @param millis from the request's arrival to the decision
@@ -26,7 +27,7 @@ public record AuditRecord(
     @Nullable String role,
     @Nullable String sessionName,
     @Nullable String accessKeyId,
-    @Nullable Instant expiration,
+    @Nullable String expiration,
     @Nullable String stsRequestId,
     @Nullable String jti,
     @Nullable String attested,
