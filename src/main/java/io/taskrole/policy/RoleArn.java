@@ -29,7 +29,9 @@ public record RoleArn(String value, String partition, String account, String pat
         new RoleArn(text, matcher.group(1), matcher.group(2), matcher.group(3), matcher.group(4)));
   }
 
-  /** Whether every character may stand in a role's name (IAM User Guide, "IAM name requirements"). */
+  /**
+   * Whether every character may stand in a role's name (IAM User Guide, "IAM name requirements").
+   */
   static boolean isName(String text) {
     return !text.isEmpty()
         && text.chars()

@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -268,8 +267,6 @@ public final class RolesFile {
   }
 
   private static Optional<AttestLevel> attest(String text) {
-    return Stream.of(AttestLevel.values())
-        .filter(level -> level.label().equals(text))
-        .findFirst();
+    return Stream.of(AttestLevel.values()).filter(level -> level.label().equals(text)).findFirst();
   }
 }
