@@ -4,14 +4,13 @@ import com.sun.management.UnixOperatingSystemMXBean;
 import io.taskrole.broker.BearerAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
-import io.taskrole.broker.TokenPlacements;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.http.AdminServer;
 import io.taskrole.http.CredentialServer;
-import io.taskrole.identity.HttpKeySetSource;
+import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.KeySetFollower;
 import io.taskrole.identity.TokenVerifier;
-import io.taskrole.nomad.NomadTls;
+import io.taskrole.nomad.NomadView;
 import io.taskrole.policy.LiveRules;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
@@ -33,12 +32,14 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -51,6 +52,7 @@ import org.jspecify.annotations.Nullable;
 public final class Daemon implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Daemon.class.getName());
   private static final Duration TEND_EVERY = Duration.ofSeconds(1);
+  private static final int ERASURES = 5;
   private static final Duration FIRST_KEY_SET = Duration.ofMillis(500);
   private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors());
 
@@ -97,9 +99,14 @@ public final class Daemon implements AutoCloseable {
 
   private boolean start(Problems problems, OutputStream standard) throws IOException {
     DoubleSupplier jitter = () -> ThreadLocalRandom.current().nextDouble();
-    var onRulesChanged = new Later();
+    var onRulesChanged = new Later<@Nullable Void>();
     Optional<LiveRules> loaded =
-        LiveRules.load(config.roles(), config.sts().region(), problems, time, onRulesChanged);
+        LiveRules.load(
+            config.roles(),
+            config.sts().region(),
+            problems,
+            time,
+            () -> onRulesChanged.accept(null));
     if (loaded.isEmpty()) {
       return false;
     }
@@ -123,14 +130,31 @@ public final class Daemon implements AutoCloseable {
 
     StsSource sts = own(new StsSource(config.sts(), time));
     blocking.execute(sts::warmUp);
-    KeySetFollower keys = own(new KeySetFollower(keySetSource(), time, jitter, blocking, _ -> {}));
+    var onStopped = new Later<AllocationId>();
+    NomadView nomad =
+        own(
+            new NomadView(
+                config.nomad(),
+                config.placement().serveWithoutNomad(),
+                time,
+                jitter,
+                blocking,
+                onStopped));
+    KeySetFollower keys =
+        own(
+            new KeySetFollower(
+                NomadView.keySet(config.nomad(), config.identity().keySet()),
+                time,
+                jitter,
+                blocking,
+                _ -> {}));
     keys.start();
     Broker broker =
         own(
             new Broker(
                 config.broker(),
                 new TokenVerifier(config.identity(), keys, time),
-                new TokenPlacements(),
+                nomad.placements(),
                 new BearerAttestor(),
                 live,
                 sts,
@@ -141,15 +165,17 @@ public final class Daemon implements AutoCloseable {
                 blocking));
     // Closed before the broker: the callers that it still holds get their answers.
     own(server);
-    onRulesChanged.set(broker::rulesChanged);
+    onRulesChanged.set(_ -> broker.rulesChanged());
+    onStopped.set(broker::drop);
+    nomad.start();
     server.open(broker);
     live.start();
     tend(broker);
-    watch(keys, live, broker, server, log);
+    watch(keys, nomad, live, broker, server, log);
     AdminServer administration =
         own(new AdminServer(vertx, config.listen().admin(), health, metrics));
     admin = administration.start();
-    awaitFirst(keys);
+    awaitFirst(keys, nomad);
     return true;
   }
 
@@ -214,12 +240,6 @@ public final class Daemon implements AutoCloseable {
     return vertx;
   }
 
-  private HttpKeySetSource keySetSource() {
-    return new HttpKeySetSource(
-        config.identity().keySet(),
-        config.nomad().tls().map(tls -> new NomadTls(tls)::socketFactory));
-  }
-
   private void tend(Broker broker) {
     Thread tending =
         Thread.ofVirtual()
@@ -227,7 +247,10 @@ public final class Daemon implements AutoCloseable {
             .start(() -> {
               while (!Thread.currentThread().isInterrupted()) {
                 try {
-                  time.sleep(TEND_EVERY);
+                  for (int i = 0; i < ERASURES; i++) {
+                    time.sleep(TEND_EVERY.dividedBy(ERASURES));
+                    broker.erase();
+                  }
                   broker.tend();
                 } catch (InterruptedException e) {
                   return;
@@ -257,8 +280,14 @@ public final class Daemon implements AutoCloseable {
   }
 
   private void watch(
-      KeySetFollower keys, LiveRules live, Broker broker, CredentialServer server, AuditLog log) {
+      KeySetFollower keys,
+      NomadView nomad,
+      LiveRules live,
+      Broker broker,
+      CredentialServer server,
+      AuditLog log) {
     health.add(() -> keySetProblem(keys));
+    health.add(() -> nomadProblem(nomad));
     health.add(() ->
         live.trouble()
             .map(trouble ->
@@ -284,6 +313,22 @@ public final class Daemon implements AutoCloseable {
         "taskrole_key_set_failures_total",
         "Fetches of the key set that failed or brought nothing usable.",
         () -> keys.state().failures());
+    metrics.gauge(
+        "taskrole_allocations",
+        "Allocations of this node that have not ended, as Nomad last said.",
+        () -> nomad.state().allocations());
+    metrics.gauge(
+        "taskrole_allocation_view_age_seconds",
+        "Time since Nomad last answered for the allocations of this node.",
+        () -> nomad.state().age().toNanos() / 1e9);
+    metrics.counter(
+        "taskrole_nomad_failures_total",
+        "Lists of this node's allocations that could not be had.",
+        () -> nomad.state().failures());
+    metrics.counter(
+        "taskrole_allocation_lookups_total",
+        "Lists asked for out of turn, for tasks that the view did not know.",
+        () -> nomad.state().lookUps());
     metrics.gauge("taskrole_connections", "Open connections.", server::connections);
     metrics.counter(
         "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
@@ -301,15 +346,29 @@ public final class Daemon implements AutoCloseable {
     return state.problem().map(text -> new Health.Problem("KeySetTrouble", text, false));
   }
 
-  private static void awaitFirst(KeySetFollower keys) {
+  private static Optional<Health.Problem> nomadProblem(NomadView nomad) {
+    NomadView.State state = nomad.state();
+    if (!state.isLoaded()) {
+      return Optional.of(
+          new Health.Problem(
+              Reason.NOMAD_UNAVAILABLE.code(),
+              state.problem().orElse("the allocations of this node are not loaded yet"),
+              true));
+    }
+    return state.problem().map(text -> new Health.Problem("NomadTrouble", text, false));
+  }
+
+  private static void awaitFirst(KeySetFollower keys, NomadView nomad) {
     try {
-      keys.firstLoaded().get(FIRST_KEY_SET.toMillis(), TimeUnit.MILLISECONDS);
+      CompletableFuture.allOf(keys.firstLoaded(), nomad.firstLoaded())
+          .get(FIRST_KEY_SET.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException e) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "the key set is not loaded yet; requests are answered KeySetUnavailable until it is");
+          "the key set or the allocations of this node are not loaded yet; until they are, requests"
+              + " are answered KeySetUnavailable or NomadUnavailable");
     }
   }
 
@@ -320,16 +379,16 @@ public final class Daemon implements AutoCloseable {
   }
 
   /** Something to run that is known only later; until then nothing. */
-  private static final class Later implements Runnable {
-    private volatile Runnable task = () -> {};
+  private static final class Later<T extends @Nullable Object> implements Consumer<T> {
+    private volatile Consumer<T> task = _ -> {};
 
-    void set(Runnable task) {
+    void set(Consumer<T> task) {
       this.task = task;
     }
 
     @Override
-    public void run() {
-      task.run();
+    public void accept(T value) {
+      task.accept(value);
     }
   }
 }

@@ -5,9 +5,9 @@ import io.taskrole.broker.Placements.Finding;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.Verification;
 import io.taskrole.identity.Verifier;
-import io.taskrole.identity.Workload;
+import io.taskrole.identity.WorkloadIdentity;
+import io.taskrole.policy.Applicant;
 import io.taskrole.policy.Decision;
-import io.taskrole.policy.Grant;
 import io.taskrole.policy.RoleRules;
 import io.taskrole.telemetry.AuditSink;
 import io.taskrole.time.TimeSource;
@@ -102,21 +102,32 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   }
 
   private Outcome decide(Caller caller, Trail trail) {
+    long deadlineNanos = caller.arrivedNanos() + holdNanos;
     return switch (verifier.verify(caller.token())) {
       case Verification.Rejected(var refusal) -> new Outcome.Refused(refusal);
       case Verification.Verified(var identity) ->
-          switch (placements.find(trail.verified(identity))) {
+          switch (placements.find(trail.verified(identity), deadlineNanos)) {
             case Finding.NotHere(var refusal) -> new Outcome.Refused(refusal);
             case Finding.Placed(var placement) ->
                 switch (entitle(placement, caller, trail)) {
                   case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
                   case Decision.Granted(var grant, _, _) ->
-                      leases.await(
-                          LeaseRequest.of(placement, grant, caller.token()),
-                          caller.arrivedNanos() + holdNanos);
+                      stillPlaced(
+                          identity,
+                          leases.await(
+                              LeaseRequest.of(placement, grant, caller.token()), deadlineNanos));
                 };
           };
     };
+  }
+
+  /** A task may have been stopped while STS was being asked: then nothing is kept or told. */
+  private Outcome stillPlaced(WorkloadIdentity identity, Outcome outcome) {
+    if (placements.recall(identity) instanceof Finding.NotHere(var refusal)) {
+      leases.drop(identity.allocation());
+      return new Outcome.Refused(refusal);
+    }
+    return outcome;
   }
 
   /** Attestation and rules: what the task may have, if this connection proves enough for it. */
@@ -126,7 +137,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
       case Attestation.Mismatch(var refusal) -> new Decision.Denied(refusal);
       case Attestation.Attested(var level) -> {
         trail.attested(level);
-        Decision decision = rules.decide(placement.workload());
+        Decision decision = rules.decide(placement.applicant());
         if (decision instanceof Decision.Granted(var grant, var minimum, _)) {
           trail.granted(grant);
           yield level.compareTo(minimum) < 0
@@ -138,13 +149,20 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     };
   }
 
-  private boolean isEntitled(Workload workload, Grant grant) {
-    return rules.decide(workload) instanceof Decision.Granted(var now, _, _) && now.equals(grant);
+  private boolean isEntitled(Lease.Key key, Applicant applicant) {
+    return placements.mayHold(key.allocation(), key.task())
+        && rules.decide(applicant) instanceof Decision.Granted(var now, _, _)
+        && now.equals(key.grant());
   }
 
   /** Begins due renewals and retires what has ended; to be called about once a second. */
   public void tend() {
     leases.tend();
+  }
+
+  /** Overwrites what was dropped a moment ago; to be called several times a second. */
+  public void erase() {
+    leases.erase();
   }
 
   /**

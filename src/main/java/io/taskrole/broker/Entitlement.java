@@ -1,10 +1,9 @@
 package io.taskrole.broker;
 
-import io.taskrole.identity.Workload;
-import io.taskrole.policy.Grant;
+import io.taskrole.policy.Applicant;
 
-/** Whether a task still has a grant by the rules in force now. Never blocks. */
+/** Whether a task still runs and still has a grant by the rules in force now. Never blocks. */
 @FunctionalInterface
 public interface Entitlement {
-  boolean holds(Workload workload, Grant grant);
+  boolean holds(Lease.Key key, Applicant applicant);
 }

@@ -36,6 +36,7 @@ public final class Lease {
   private final Instant obtainedAt;
   private final String expirationText;
   private volatile @Nullable Secret document;
+  private volatile boolean erased;
 
   /**
    * Makes a lease.
@@ -96,8 +97,14 @@ public final class Lease {
     return encoded;
   }
 
+  /** Whether the secrets are gone: what was copied of them before this says no is whole. */
+  public boolean isErased() {
+    return erased;
+  }
+
   /** Overwrites every secret with zeros. */
   synchronized void erase() {
+    erased = true;
     credentials.erase();
     Secret encoded = document;
     if (encoded != null) {

@@ -2,7 +2,7 @@ package io.taskrole.broker;
 
 import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.identity.BearerToken;
-import io.taskrole.identity.Workload;
+import io.taskrole.policy.Applicant;
 import io.taskrole.policy.SessionName;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
@@ -61,7 +61,7 @@ final class LeaseSlot {
   private static final Duration TOKEN_MARGIN = Duration.ofSeconds(5);
 
   final Lease.Key key;
-  final Workload workload;
+  final Applicant applicant;
   final SessionName session;
   private final LeaseTerms terms;
   private final TimeSource time;
@@ -82,7 +82,7 @@ final class LeaseSlot {
 
   LeaseSlot(LeaseRequest request, LeaseTerms terms, TimeSource time) {
     this.key = request.key();
-    this.workload = request.workload();
+    this.applicant = request.applicant();
     this.session = SessionName.of(key.allocation(), key.task());
     this.token = request.token();
     this.tokenExpires = request.tokenExpires();

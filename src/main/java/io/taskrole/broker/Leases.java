@@ -35,8 +35,11 @@ final class Leases {
   /** Far above the tasks of one node; a bound on memory, not a working limit. */
   private static final int MAXIMUM = 8_000;
 
-  /** How long a dropped lease keeps its bytes, for answers that are just being written. */
-  private static final Duration ERASE_AFTER = Duration.ofSeconds(30);
+  /**
+   * How long a dropped lease keeps its bytes, for answers that are just being written: those are
+   * delayed by a quarter of a second at most.
+   */
+  private static final Duration ERASE_AFTER = Duration.ofMillis(500);
 
   private record Dropped(Lease lease, long eraseAtNanos) {}
 
@@ -121,7 +124,7 @@ final class Leases {
   /** Begins every renewal that is due, retires what has ended. To be called about once a second. */
   void tend() {
     for (LeaseSlot slot : slots.asMap().values()) {
-      if (!entitlement.holds(slot.workload, slot.key.grant())) {
+      if (!entitlement.holds(slot.key, slot.applicant)) {
         drop(slot);
       } else if (slot.retireWhenIdle()) {
         slots.asMap().remove(slot.key, slot);
@@ -132,6 +135,10 @@ final class Leases {
         }
       }
     }
+  }
+
+  /** Overwrites what was dropped a moment ago. To be called several times a second. */
+  void erase() {
     long now = time.nanos();
     for (Dropped head = dropped.peek();
         head != null && now - head.eraseAtNanos() >= 0;
@@ -144,7 +151,7 @@ final class Leases {
   /** Drops exactly the leases whose grant no longer holds, and every remembered refusal. */
   void rulesChanged() {
     for (LeaseSlot slot : slots.asMap().values()) {
-      if (entitlement.holds(slot.workload, slot.key.grant())) {
+      if (entitlement.holds(slot.key, slot.applicant)) {
         slot.forgetRefusal();
       } else {
         drop(slot);

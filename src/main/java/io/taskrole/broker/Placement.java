@@ -2,12 +2,22 @@ package io.taskrole.broker;
 
 import io.taskrole.identity.Workload;
 import io.taskrole.identity.WorkloadIdentity;
+import io.taskrole.policy.Applicant;
+import java.net.InetAddress;
+import java.util.Set;
 
 /**
  * A task that may ask: its verified identity, and its coordinates as the allocation's own record
- * gives them where there is one.
+ * gives them.
  *
  * @param identity what the token says
- * @param workload what the rules are asked about
+ * @param applicant what the rules are asked about
+ * @param addresses the addresses that Nomad gave the allocation; none in host mode, and while Nomad
+ *     has not told them yet
  */
-public record Placement(WorkloadIdentity identity, Workload workload) {}
+public record Placement(
+    WorkloadIdentity identity, Applicant applicant, Set<InetAddress> addresses) {
+  public Workload workload() {
+    return applicant.workload();
+  }
+}

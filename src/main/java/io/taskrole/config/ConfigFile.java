@@ -1,9 +1,11 @@
 package io.taskrole.config;
 
 import io.taskrole.broker.BrokerConfig;
+import io.taskrole.broker.PlacementConfig;
 import io.taskrole.http.ListenConfig;
 import io.taskrole.identity.IdentityConfig;
 import io.taskrole.nomad.NomadConfig;
+import io.taskrole.policy.AttestLevel;
 import io.taskrole.policy.Region;
 import io.taskrole.policy.RolesFile;
 import io.taskrole.sts.StsConfig;
@@ -35,6 +37,7 @@ import java.util.function.Function;
 public final class ConfigFile {
   private static final String JWKS = "/.well-known/jwks.json";
   private static final String DURATION = "write a duration such as 850ms, 5s or 1h30m";
+  private static final Duration UNLIMITED = Duration.ofSeconds(Long.MAX_VALUE);
   private static final YamlNode.Mapping NOTHING =
       new YamlNode.Mapping(Place.beginningOf(""), List.of());
 
@@ -108,7 +111,7 @@ public final class ConfigFile {
             duration(root, "answer-within", "100ms", "20s").orElse(Duration.ofMillis(850)));
     NomadConfig nomad = nomad(below("nomad"));
     IdentityConfig identity = identity(below("identity"), nomad);
-    placement(below("placement"));
+    PlacementConfig placement = placement(below("placement"));
     Path roles = resolve(root.text("roles").orElse("roles.yaml"));
     Optional<StsConfig> sts = root.fields("sts").flatMap(this::sts);
     YamlFields audit = below("audit");
@@ -117,7 +120,8 @@ public final class ConfigFile {
     root.end();
     return listen.flatMap(listening ->
         sts.map(asking ->
-            new TaskroleConfig(file, listening, broker, nomad, identity, roles, asking, auditLog)));
+            new TaskroleConfig(
+                file, listening, broker, nomad, identity, placement, roles, asking, auditLog)));
   }
 
   private YamlFields below(String key) {
@@ -176,12 +180,35 @@ public final class ConfigFile {
 
   private NomadConfig nomad(YamlFields fields) {
     URI address =
-        uri(fields, "address", Set.of("http", "https")).orElse(URI.create("http://127.0.0.1:4646"));
-    later(fields, "token-file", "the key set needs no token");
-    later(fields, "node-id", "the allocation view is not part of this version");
+        fields
+            .parsed(
+                "address",
+                ConfigFile::agent,
+                "write http://, https:// or unix:// with the path of a task API socket")
+            .orElse(URI.create("http://127.0.0.1:4646"));
+    Optional<Path> tokenFile = fields.text("token-file").map(this::resolve);
+    Optional<String> nodeId =
+        fields.parsed(
+            "node-id",
+            text -> Optional.of(text).filter(NomadConfig::isNodeId),
+            "write the node's whole id, 36 characters, such as ${env:NODE_ID} set to"
+                + " ${node.unique.id}; or leave the key out");
     Optional<NomadConfig.Tls> tls = fields.fields("tls").flatMap(this::tls);
     fields.end();
-    return new NomadConfig(address, tls);
+    if ("unix".equals(address.getScheme()) && tokenFile.isEmpty()) {
+      problems.add(
+          fields.place(),
+          "the task API socket needs a token",
+          "name it: token-file: /secrets/nomad_token");
+    }
+    return new NomadConfig(address, tokenFile, nodeId, tls);
+  }
+
+  private static Optional<URI> agent(String text) {
+    if (text.startsWith("unix:///")) {
+      return Optional.of(URI.create("unix://" + Path.of(text.substring(7)).toUri().getRawPath()));
+    }
+    return uri(text, Set.of("http", "https")).filter(uri -> uri.getPath().matches("/?"));
   }
 
   private Optional<NomadConfig.Tls> tls(YamlFields fields) {
@@ -208,39 +235,65 @@ public final class ConfigFile {
         fields.parsed("issuer", ConfigFile::present, "write oidc_issuer, or leave the key out");
     URI keySet =
         uri(fields, "key-set", Set.of("http", "https"))
-            .orElseGet(() -> URI.create(nomad.address().toString().replaceAll("/+$", "") + JWKS));
+            .orElseGet(() ->
+                nomad.isSocket()
+                    ? nomad.address()
+                    : URI.create(nomad.address().toString().replaceAll("/+$", "") + JWKS));
     Duration skew = duration(fields, "clock-skew", "0s", "60s").orElse(Duration.ofSeconds(5));
     fields.end();
     return new IdentityConfig(audience, issuer, keySet, skew);
   }
 
-  /** What this version does not prove yet must not look as if it did. */
-  private void placement(YamlFields fields) {
-    only(fields, "attest", "bearer");
-    only(fields, "serve-without-nomad", "unlimited");
-    only(fields, "expired-token", "refuse");
-    only(fields, "prefetch", "off");
-    later(fields, "alloc-dir", "prefetch is not part of this version");
+  private PlacementConfig placement(YamlFields fields) {
+    AttestLevel attest =
+        fields
+            .parsed("attest", AttestLevel::parse, "write bearer, address or kernel")
+            .orElse(AttestLevel.BEARER);
+    Optional<Duration> without =
+        fields
+            .parsed(
+                "serve-without-nomad",
+                ConfigFile::withoutNomad,
+                "write unlimited, or a duration from 1m to 720h")
+            .filter(limit -> !limit.equals(UNLIMITED));
+    boolean servesExpired =
+        oneOf(fields, "expired-token", "refuse", "serve-existing").equals("serve-existing");
+    boolean prefetches =
+        oneOf(fields, "prefetch", "off", "from-secrets-dir").equals("from-secrets-dir");
+    Optional<Path> allocations = fields.text("alloc-dir").map(this::resolve);
+    if (prefetches && allocations.isEmpty()) {
+      problems.add(
+          fields.place("prefetch"),
+          "prefetch needs alloc-dir",
+          "name Nomad's directory of allocations, for example alloc-dir: /opt/nomad/data/alloc");
+    } else if (!prefetches && allocations.isPresent()) {
+      problems.add(
+          fields.place("alloc-dir"),
+          "alloc-dir has no effect: prefetch is off",
+          "write prefetch: from-secrets-dir, or remove it");
+    }
     fields.end();
+    return new PlacementConfig(
+        attest, without, servesExpired, prefetches ? allocations : Optional.empty());
   }
 
-  private void only(YamlFields fields, String key, String value) {
-    // YAML 1.2 reads off as text; a quoted one is the same.
-    fields
-        .scalar(key)
-        .filter(scalar -> !scalar.text().equals(value))
-        .ifPresent(scalar ->
-            problems.add(
-                scalar.place(),
-                "placement." + key + " other than " + value + " is not part of this version",
-                "write " + value + " or leave the key out"));
+  private static Optional<Duration> withoutNomad(String text) {
+    return text.equals("unlimited")
+        ? Optional.of(UNLIMITED)
+        : Durations.parse(text)
+            .filter(limit ->
+                limit.compareTo(Duration.ofMinutes(1)) >= 0
+                    && limit.compareTo(Duration.ofDays(30)) <= 0);
   }
 
-  private void later(YamlFields fields, String key, String why) {
-    fields
-        .scalar(key)
-        .ifPresent(
-            scalar -> problems.add(scalar.place(), key + " has no effect: " + why, "remove it"));
+  /** One of two words, the first of which is the default. */
+  private static String oneOf(YamlFields fields, String key, String usual, String other) {
+    return fields
+        .parsed(
+            key,
+            text -> text.equals(usual) || text.equals(other) ? Optional.of(text) : Optional.empty(),
+            "write " + usual + " or " + other)
+        .orElse(usual);
   }
 
   private Optional<StsConfig> sts(YamlFields fields) {

@@ -22,11 +22,29 @@ public final class EffectiveConfig {
     lines.add("listen.expose-to-network: " + config.listen().exposeToNetwork());
     lines.add("answer-within: " + Durations.format(config.broker().answerWithin()));
     lines.add("nomad.address: " + config.nomad().address());
+    lines.add(
+        "nomad.token-file: "
+            + config.nomad().tokenFile().map(Object::toString).orElse("(no token)"));
+    lines.add("nomad.node-id: " + config.nomad().nodeId().orElse("(asked of the agent)"));
     config.nomad().tls().ifPresent(tls -> lines.add("nomad.tls.ca-file: " + tls.caFile()));
     lines.add("identity.audience: " + config.identity().audience());
     lines.add("identity.issuer: " + config.identity().issuer().orElse("(any)"));
     lines.add("identity.key-set: " + config.identity().keySet());
     lines.add("identity.clock-skew: " + Durations.format(config.identity().clockSkew()));
+    lines.add("placement.attest: " + config.placement().attest().label());
+    lines.add(
+        "placement.serve-without-nomad: "
+            + config.placement().serveWithoutNomad().map(Durations::format).orElse("unlimited"));
+    lines.add(
+        "placement.expired-token: "
+            + (config.placement().servesExpired() ? "serve-existing" : "refuse"));
+    lines.add(
+        "placement.prefetch: "
+            + config
+                .placement()
+                .prefetchFrom()
+                .map(path -> "from-secrets-dir below " + path)
+                .orElse("off"));
     lines.add("roles: " + config.roles());
     lines.add("sts.region: " + config.sts().region());
     lines.add(

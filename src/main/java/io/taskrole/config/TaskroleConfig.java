@@ -1,6 +1,7 @@
 package io.taskrole.config;
 
 import io.taskrole.broker.BrokerConfig;
+import io.taskrole.broker.PlacementConfig;
 import io.taskrole.http.ListenConfig;
 import io.taskrole.identity.IdentityConfig;
 import io.taskrole.nomad.NomadConfig;
@@ -20,6 +21,7 @@ public record TaskroleConfig(
     BrokerConfig broker,
     NomadConfig nomad,
     IdentityConfig identity,
+    PlacementConfig placement,
     Path roles,
     StsConfig sts,
     AuditConfig audit) {}

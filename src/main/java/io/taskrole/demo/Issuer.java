@@ -27,9 +27,10 @@ import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An issuer that signs and publishes keys as a Nomad agent does: RS256, root key ids as {@code
- * kid}, {@code /.well-known/jwks.json} as a blocking query with {@code X-Nomad-Index}. For the demo
- * and the tests; keys are made at run time and live in memory.
+ * A Nomad agent as far as taskrole sees one. It signs and publishes keys: RS256, root key ids as
+ * {@code kid}, {@code /.well-known/jwks.json} as a blocking query with {@code X-Nomad-Index}. And
+ * it lists the allocations of its {@link #node()}, on which every task runs that it signs a token
+ * for. For the demo and the tests; keys are made at run time and live in memory.
  *
  * <p>Safe for concurrent use.
  */
@@ -39,6 +40,7 @@ public final class Issuer implements AutoCloseable {
   private final TimeSource time;
   private final Object changed = new Object();
   private final List<Key> keys = new ArrayList<>();
+  private final ClientNode node;
   private final HttpServer server;
   private final ExecutorService requests = Executors.newVirtualThreadPerTaskExecutor();
   private long index = 10;
@@ -64,11 +66,21 @@ public final class Issuer implements AutoCloseable {
   private Issuer(TimeSource time, int port) throws IOException {
     this.time = time;
     keys.add(newKey());
+    node = new ClientNode(time);
     server =
         HttpServer.create(
             new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), port), 1024);
     server.createContext("/.well-known/jwks.json", this::answerKeySet);
     server.createContext("/.well-known/openid-configuration", this::answerDiscovery);
+    server.createContext(
+        "/v1/agent/self",
+        exchange ->
+            answerOnce(exchange, "{\"stats\":{\"client\":{\"node_id\":\"" + node.id() + "\"}}}"));
+    server.createContext(
+        "/v1/node/" + node.id(),
+        exchange -> answerOnce(exchange, "{\"ID\":\"" + node.id() + "\",\"Status\":\"ready\"}"));
+    server.createContext("/v1/node/" + node.id() + "/allocations", this::answerAllocations);
+    server.createContext("/v1/node/", exchange -> answer(exchange, 404, "node not found"));
     server.setExecutor(requests);
     server.start();
   }
@@ -81,6 +93,11 @@ public final class Issuer implements AutoCloseable {
   /** Where the key set is served. */
   public URI keySetUri() {
     return URI.create(issuer() + "/.well-known/jwks.json");
+  }
+
+  /** The node whose agent this is. */
+  public ClientNode node() {
+    return node;
   }
 
   /** The key set as it is served now. */
@@ -134,6 +151,7 @@ public final class Issuer implements AutoCloseable {
       this.down = down;
       changed.notifyAll();
     }
+    node.wake();
   }
 
   /** How many requests for the key set have come. */
@@ -207,13 +225,39 @@ public final class Issuer implements AutoCloseable {
             keySetUri()));
   }
 
+  private void answerAllocations(HttpExchange exchange) throws IOException {
+    String query = exchange.getRequestURI().getQuery();
+    long known = parameter(query, "index");
+    try {
+      node.await(known, Duration.ofSeconds(Math.min(parameter(query, "wait"), 600)));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    // The index first: what changes in between is told again, never lost.
+    exchange.getResponseHeaders().set("X-Nomad-Index", Long.toString(node.index()));
+    exchange.getResponseHeaders().set("X-Nomad-Knownleader", "true");
+    answerOnce(exchange, node.allocationsJson());
+  }
+
+  private void answerOnce(HttpExchange exchange, String body) throws IOException {
+    boolean leaderless;
+    synchronized (changed) {
+      leaderless = down;
+    }
+    answer(exchange, leaderless ? null : body);
+  }
+
   private static void answer(HttpExchange exchange, @Nullable String body) throws IOException {
-    byte[] bytes = (body == null ? "No cluster leader" : body).getBytes(StandardCharsets.UTF_8);
+    answer(exchange, body == null ? 500 : 200, body == null ? "No cluster leader" : body);
+  }
+
+  private static void answer(HttpExchange exchange, int status, String body) throws IOException {
+    byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
     exchange
         .getResponseHeaders()
-        .set("Content-Type", body == null ? "text/plain" : "application/json");
+        .set("Content-Type", status == 200 ? "application/json" : "text/plain");
     try (exchange) {
-      exchange.sendResponseHeaders(body == null ? 500 : 200, bytes.length);
+      exchange.sendResponseHeaders(status, bytes.length);
       exchange.getResponseBody().write(bytes);
     }
   }
@@ -259,6 +303,7 @@ public final class Issuer implements AutoCloseable {
     private String audience = "sts.amazonaws.com";
     private Duration life = Duration.ofHours(1);
     private Duration age = Duration.ZERO;
+    private boolean isHere = true;
 
     private Token(Issuer issuer, String namespace, String job, String group, String task) {
       this.issuer = issuer;
@@ -271,6 +316,12 @@ public final class Issuer implements AutoCloseable {
     /** Sets the allocation id; otherwise a random one. */
     public Token allocation(String allocation) {
       this.allocation = allocation;
+      return this;
+    }
+
+    /** Signs without an allocation on this node, as for a task that runs elsewhere. */
+    public Token elsewhere() {
+      this.isHere = false;
       return this;
     }
 
@@ -323,8 +374,11 @@ public final class Issuer implements AutoCloseable {
       return "global:" + namespace + ":" + job + ":" + group + ":" + task + ":aws";
     }
 
-    /** Signs with the issuer's active key. */
+    /** Signs with the issuer's active key; from then on, the task runs on the issuer's node. */
     public String sign() {
+      if (isHere) {
+        issuer.node.run(allocation, namespace, job, group, task);
+      }
       return issuer.sign(
           "{\"alg\":\"RS256\",\"kid\":\"" + issuer.activeKeyId() + "\",\"typ\":\"JWT\"}",
           payload());

@@ -20,9 +20,14 @@ final class Answers {
 
   private Answers() {}
 
-  /** 200 with the credentials. */
-  static void issue(HttpServerResponse response, Lease lease) {
-    write(response, lease.document(EcsDocument::encode).reveal(bytes -> Buffer.buffer(bytes)));
+  /** 200 with the credentials; false, with nothing written, when the lease has just been erased. */
+  static boolean issue(HttpServerResponse response, Lease lease) {
+    Buffer body = lease.document(EcsDocument::encode).reveal(bytes -> Buffer.buffer(bytes));
+    if (lease.isErased()) {
+      return false;
+    }
+    write(response, body);
+    return true;
   }
 
   /**

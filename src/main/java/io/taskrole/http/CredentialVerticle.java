@@ -264,14 +264,19 @@ final class CredentialVerticle extends VerticleBase {
       long nanos = shared.time().nanos() - arrivedNanos;
       switch (outcome) {
         case Outcome.Issued(var lease) -> {
-          Answers.issue(request.response(), lease);
-          shared.metrics().issued(nanos);
+          if (Answers.issue(request.response(), lease)) {
+            shared.metrics().issued(nanos);
+          } else {
+            refuse(UNDECIDED, closes, nanos);
+          }
         }
-        case Outcome.Refused(var refusal) -> {
-          Answers.refuse(request, refusal, requestId, closes);
-          shared.metrics().refused(refusal.reason().code(), nanos);
-        }
+        case Outcome.Refused(var refusal) -> refuse(refusal, closes, nanos);
       }
+    }
+
+    private void refuse(Refusal refusal, boolean closes, long nanos) {
+      Answers.refuse(request, refusal, requestId, closes);
+      shared.metrics().refused(refusal.reason().code(), nanos);
     }
 
     /** The pipeline audits what it decides; this is for what ends before or beside it. */

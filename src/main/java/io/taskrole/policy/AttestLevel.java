@@ -1,6 +1,8 @@
 package io.taskrole.policy;
 
 import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** How strongly a connection is tied to an allocation; later constants prove more. */
 public enum AttestLevel {
@@ -12,6 +14,11 @@ public enum AttestLevel {
   KERNEL;
 
   private final String label = name().toLowerCase(Locale.ROOT);
+
+  /** Reads a label. */
+  public static Optional<AttestLevel> parse(String text) {
+    return Stream.of(values()).filter(level -> level.label.equals(text)).findFirst();
+  }
 
   /** Its name in configuration, rules and audit lines. */
   public String label() {

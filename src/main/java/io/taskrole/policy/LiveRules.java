@@ -1,6 +1,5 @@
 package io.taskrole.policy;
 
-import io.taskrole.identity.Workload;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problem;
 import io.taskrole.yaml.Problems;
@@ -87,8 +86,8 @@ public final class LiveRules implements RoleRules, AutoCloseable {
   }
 
   @Override
-  public Decision decide(Workload workload) {
-    return current.decide(workload);
+  public Decision decide(Applicant applicant) {
+    return current.decide(applicant);
   }
 
   /** Number of rules in force. */

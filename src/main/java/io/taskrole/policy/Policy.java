@@ -39,25 +39,20 @@ public final class Policy implements RoleRules {
   }
 
   @Override
-  public Decision decide(Workload workload) {
+  public Decision decide(Applicant applicant) {
+    Workload workload = applicant.workload();
     // An exact namespace is more specific than any, so its rules come first.
     for (Rule rule : byNamespace.getOrDefault(workload.namespace(), List.of())) {
       if (rule.match().matches(workload)) {
-        return decide(rule, workload);
+        return rule.decide(applicant);
       }
     }
     for (Rule rule : broad) {
       if (rule.match().matches(workload)) {
-        return decide(rule, workload);
+        return rule.decide(applicant);
       }
     }
     return new Decision.Denied(none(workload));
-  }
-
-  private static Decision decide(Rule rule, Workload workload) {
-    return rule.grant(workload)
-        .<Decision>map(grant -> new Decision.Granted(grant, rule.attest(), rule.line()))
-        .orElseGet(() -> new Decision.Denied(misfit(rule, workload)));
   }
 
   private static Refusal none(Workload workload) {
@@ -66,33 +61,9 @@ public final class Policy implements RoleRules {
             Locale.ROOT,
             "Operator: add a rule to the roles file for namespace %s, job %s, group %s, task %s; none"
                 + " matches.",
-            shown(workload.namespace()),
-            shown(workload.job()),
-            shown(workload.group()),
-            shown(workload.task())));
-  }
-
-  private static Refusal misfit(Rule rule, Workload workload) {
-    return Reason.NO_ROLE_FOR_TASK.refusal(
-        rule.role()
-            .misfit(workload)
-            .map(bad ->
-                String.format(
-                    Locale.ROOT,
-                    "Job author: rename the %s; %s does not fit into a role name (letters, digits,"
-                        + " _+=,.@-), as the rule in line %d of the roles file wants.",
-                    bad.placeholder(),
-                    shown(bad.value()),
-                    rule.line()))
-            .orElseGet(() ->
-                String.format(
-                    Locale.ROOT,
-                    "Operator: shorten the role name that the rule in line %d of the roles file"
-                        + " builds; it is longer than 64 characters for this task.",
-                    rule.line())));
-  }
-
-  private static String shown(String name) {
-    return name.length() <= 64 ? name : name.substring(0, 61) + "...";
+            RoleChoice.shown(workload.namespace()),
+            RoleChoice.shown(workload.job()),
+            RoleChoice.shown(workload.group()),
+            RoleChoice.shown(workload.task())));
   }
 }

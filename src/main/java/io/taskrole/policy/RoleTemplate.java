@@ -3,6 +3,7 @@ package io.taskrole.policy;
 import io.taskrole.identity.Workload;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -14,7 +15,7 @@ import java.util.regex.Pattern;
  * never before them: a job author's words choose no account and no partition. Read once, filled on
  * every request.
  */
-final class RoleTemplate {
+final class RoleTemplate implements RoleChoice {
   private static final Pattern PLACEHOLDER = Pattern.compile("\\{([^{}]*)}");
   private static final Map<String, Function<Workload, String>> NAMES =
       Map.of(
@@ -22,9 +23,6 @@ final class RoleTemplate {
           "job", Workload::job,
           "group", Workload::group,
           "task", Workload::task);
-
-  /** Why a template gives a task no role. */
-  record Misfit(String placeholder, String value) {}
 
   /** One name of the task's, and the fixed text before it. */
   private record Slot(String before, String placeholder, Function<Workload, String> name) {}
@@ -59,34 +57,39 @@ final class RoleTemplate {
             .map(arn -> new RoleTemplate(arn, List.copyOf(slots), tail));
   }
 
-  /** The role of a task whose every name is one letter: what the template looks like. */
-  RoleArn example() {
+  @Override
+  public RoleArn example() {
     return example;
   }
 
-  /** The first of the task's names that does not fit into a role name, empty when all do. */
-  Optional<Misfit> misfit(Workload workload) {
-    for (Slot slot : slots) {
-      String value = slot.name().apply(workload);
-      if (!RoleArn.isName(value)) {
-        return Optional.of(new Misfit(slot.placeholder(), value));
-      }
-    }
-    return Optional.empty();
-  }
-
-  /** The task's role; empty when a name does not fit, or all together are too long. */
-  Optional<RoleArn> fill(Workload workload) {
+  @Override
+  public Choice choose(Applicant applicant, int line) {
     if (slots.isEmpty()) {
-      return Optional.of(example);
-    }
-    if (misfit(workload).isPresent()) {
-      return Optional.empty();
+      return new Choice.Chosen(example);
     }
     StringBuilder filled = new StringBuilder(128);
     for (Slot slot : slots) {
-      filled.append(slot.before()).append(slot.name().apply(workload));
+      String value = slot.name().apply(applicant.workload());
+      if (!RoleArn.isName(value)) {
+        return RoleChoice.none(
+            String.format(
+                Locale.ROOT,
+                "Job author: rename the %s; %s does not fit into a role name (letters, digits,"
+                    + " _+=,.@-), as the rule in line %d of the roles file wants.",
+                slot.placeholder(),
+                RoleChoice.shown(value),
+                line));
+      }
+      filled.append(slot.before()).append(value);
     }
-    return RoleArn.parse(filled.append(tail).toString());
+    return RoleArn.parse(filled.append(tail).toString())
+        .<Choice>map(Choice.Chosen::new)
+        .orElseGet(() ->
+            RoleChoice.none(
+                String.format(
+                    Locale.ROOT,
+                    "Operator: shorten the role name that the rule in line %d of the roles file"
+                        + " builds; it is longer than 64 characters for this task.",
+                    line)));
   }
 }

@@ -26,6 +26,9 @@ public final class RolesFile {
   private static final Duration MOST = Duration.ofHours(12);
   private static final int SESSION_POLICY = 2048;
   private static final int POLICY_ARNS = 10;
+  private static final String ROLE_FORM =
+      "arn:aws:iam::<12 digits>:role/<name>; only {namespace} {job} {group} {task} may stand in it,"
+          + " after role/";
   private static final Pattern POLICY_ARN =
       Pattern.compile("arn:(aws(?:-[a-z]+)*):iam::(aws|[0-9]{12}):policy/[!-~]{1,512}");
 
@@ -92,15 +95,9 @@ public final class RolesFile {
     }
     var fields = new YamlFields(mapping, problems);
     fields.require("match", "say which tasks: match: {namespace: ...}");
-    fields.require("role", "name the role ARN");
     boolean isBroad = fields.flag("broad").orElse(false);
     Optional<TaskPattern> match = fields.fields("match").map(below -> pattern(below, isBroad));
-    Optional<RoleTemplate> role =
-        fields.parsed(
-            "role",
-            RoleTemplate::parse,
-            "write arn:aws:iam::<12 digits>:role/<name>; only {namespace} {job} {group} {task} may"
-                + " stand in it, after role/");
+    Optional<RoleChoice> role = role(fields);
     Optional<Duration> duration =
         fields.parsed(
             "duration",
@@ -111,7 +108,7 @@ public final class RolesFile {
     Optional<List<YamlNode.Scalar>> policyArns = fields.texts("policy-arns");
     Optional<YamlNode.Scalar> sessionPolicy = fields.scalar("session-policy");
     Optional<AttestLevel> attest =
-        fields.parsed("attest", RolesFile::attest, "write bearer, address or kernel");
+        fields.parsed("attest", AttestLevel::parse, "write bearer, address or kernel");
     fields.end();
     role.ifPresent(template -> {
       partition(fields, template.example(), region);
@@ -131,6 +128,36 @@ public final class RolesFile {
                         sessionPolicy.map(YamlNode.Scalar::text),
                         attest.orElse(AttestLevel.BEARER),
                         mapping.place().line())));
+  }
+
+  private Optional<RoleChoice> role(YamlFields fields) {
+    Optional<RoleTemplate> named = fields.parsed("role", RoleTemplate::parse, "write " + ROLE_FORM);
+    Optional<YamlFields> fromMeta = fields.fields("role-from-meta");
+    if (fields.has("role") == fields.has("role-from-meta")) {
+      problems.add(
+          fields.place(),
+          fields.has("role") ? "role and role-from-meta exclude each other" : "role is missing",
+          "name the role ARN in role:, or let the job name it by role-from-meta:");
+    }
+    Optional<RoleFromMeta> chosen = fromMeta.flatMap(this::roleFromMeta);
+    return named.<RoleChoice>map(role -> role).or(() -> chosen);
+  }
+
+  private Optional<RoleFromMeta> roleFromMeta(YamlFields fields) {
+    fields.require("key", "name the key of the job's meta, for example aws_role");
+    fields.require("allow", "say which roles the job may name");
+    Optional<String> key =
+        fields.parsed(
+            "key",
+            text -> Optional.of(text).filter(name -> name.matches("[A-Za-z0-9_.-]{1,128}")),
+            "write a key of meta, for example aws_role");
+    Optional<RoleFromMeta> choice =
+        fields.parsed(
+            "allow",
+            pattern -> RoleFromMeta.parse(key.orElse("x"), pattern),
+            "write " + ROLE_FORM + "; a * at the end stands for any rest");
+    fields.end();
+    return key.isPresent() ? choice : Optional.empty();
   }
 
   private TaskPattern pattern(YamlFields fields, boolean isBroad) {
@@ -183,7 +210,8 @@ public final class RolesFile {
         .filter(effective -> !effective.partition().equals(role.partition()))
         .ifPresent(effective ->
             problems.add(
-                fields.place(region.isPresent() ? "region" : "role"),
+                fields.place(
+                    region.isPresent() ? "region" : fields.has("role") ? "role" : "role-from-meta"),
                 "the role is in partition "
                     + role.partition()
                     + ", the Region "
@@ -264,9 +292,5 @@ public final class RolesFile {
 
   private static boolean within(Duration value, Duration least, Duration most) {
     return value.compareTo(least) >= 0 && value.compareTo(most) <= 0;
-  }
-
-  private static Optional<AttestLevel> attest(String text) {
-    return Stream.of(AttestLevel.values()).filter(level -> level.label().equals(text)).findFirst();
   }
 }

@@ -1,6 +1,5 @@
 package io.taskrole.policy;
 
-import io.taskrole.identity.Workload;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +11,7 @@ import java.util.Optional;
  */
 record Rule(
     TaskPattern match,
-    RoleTemplate role,
+    RoleChoice role,
     Duration duration,
     Optional<String> region,
     List<String> policyArns,
@@ -21,10 +20,14 @@ record Rule(
     int line)
     implements Comparable<Rule> {
 
-  /** What this rule gives the task; empty when the task's names do not fit into the role's name. */
-  Optional<Grant> grant(Workload workload) {
-    return role.fill(workload)
-        .map(arn -> new Grant(arn, duration, region, policyArns, sessionPolicy));
+  /** What this rule gives the task. */
+  Decision decide(Applicant applicant) {
+    return switch (role.choose(applicant, line)) {
+      case RoleChoice.Choice.Chosen(var arn) ->
+          new Decision.Granted(
+              new Grant(arn, duration, region, policyArns, sessionPolicy), attest, line);
+      case RoleChoice.Choice.None(var refusal) -> new Decision.Denied(refusal);
+    };
   }
 
   @Override

@@ -55,9 +55,14 @@ public final class YamlFields {
     return Optional.of(entry.value());
   }
 
+  /** Whether there is such a key, whatever its value. */
+  public boolean has(String key) {
+    return mapping.entries().stream().anyMatch(entry -> entry.key().text().equals(key));
+  }
+
   /** Says that a key must be there, when it is not. */
   public void require(String key, String mend) {
-    if (mapping.entries().stream().noneMatch(entry -> entry.key().text().equals(key))) {
+    if (!has(key)) {
       problems.add(mapping.place(), key + " is missing", mend);
     }
   }

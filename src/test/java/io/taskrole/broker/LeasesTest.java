@@ -6,6 +6,7 @@ import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.Workload;
+import io.taskrole.policy.Applicant;
 import io.taskrole.policy.Grant;
 import io.taskrole.policy.RoleArn;
 import io.taskrole.refusal.Reason;
@@ -175,7 +176,7 @@ class LeasesTest {
     assertThat(leases.recall(request("t"))).isNull();
     assertThat(lease.credentials().secretAccessKey().revealText()).isEqualTo("secret-1");
     time.advance(Duration.ofSeconds(31));
-    leases.tend();
+    leases.erase();
     assertThat(lease.credentials().secretAccessKey().revealText()).isEqualTo("\0".repeat(8));
     assertThat(lease.credentials().sessionToken().revealText()).isEqualTo("\0".repeat(9));
   }
@@ -390,7 +391,7 @@ class LeasesTest {
   private LeaseRequest request(String token, Duration tokenLife) {
     return new LeaseRequest(
         new Lease.Key(ALLOCATION, "server", GRANT),
-        new Workload("payments", "billing", "api", "server"),
+        Applicant.of(new Workload("payments", "billing", "api", "server")),
         BearerToken.of(token),
         time.instant().plus(tokenLife));
   }

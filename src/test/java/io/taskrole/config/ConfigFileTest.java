@@ -2,6 +2,8 @@ package io.taskrole.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.taskrole.broker.PlacementConfig;
+import io.taskrole.policy.AttestLevel;
 import io.taskrole.yaml.Problem;
 import io.taskrole.yaml.Problems;
 import java.io.IOException;
@@ -53,10 +55,16 @@ class ConfigFileTest {
             "listen.expose-to-network: false",
             "answer-within: 850ms",
             "nomad.address: http://127.0.0.1:4646",
+            "nomad.token-file: (no token)",
+            "nomad.node-id: (asked of the agent)",
             "identity.audience: sts.amazonaws.com",
             "identity.issuer: (any)",
             "identity.key-set: http://127.0.0.1:4646/.well-known/jwks.json",
             "identity.clock-skew: 5s",
+            "placement.attest: bearer",
+            "placement.serve-without-nomad: unlimited",
+            "placement.expired-token: refuse",
+            "placement.prefetch: off",
             "roles: roles.yaml",
             "sts.region: eu-west-1",
             "sts.endpoint: (the Region's)",
@@ -76,12 +84,19 @@ class ConfigFileTest {
             answer-within: 1s500ms
             nomad:
               address: https://127.0.0.1:4646/
+              token-file: nomad_token
+              node-id: 2b046d1a-6c1e-03be-2751-028cbff36c51
               tls: {ca-file: ca.pem, cert-file: /etc/cert.pem, key-file: key.pem}
             identity:
               audience: vault.example
               issuer: https://oidc.example.com
               clock-skew: 0s
-            placement: {attest: bearer, expired-token: refuse, prefetch: off}
+            placement:
+              attest: kernel
+              serve-without-nomad: 12h
+              expired-token: serve-existing
+              prefetch: from-secrets-dir
+              alloc-dir: /opt/nomad/data/alloc
             roles: ../shared/roles.yaml
             sts: {region: "${env:SET}", endpoint: "https://sts.example.com", timeout: 10s, concurrency: 4}
             audit: {file: audit.jsonl}
@@ -91,6 +106,15 @@ class ConfigFileTest {
     assertThat(config.identity().keySet())
         .hasToString("https://127.0.0.1:4646/.well-known/jwks.json");
     assertThat(config.nomad().tls().orElseThrow().caFile()).isEqualTo(directory.resolve("ca.pem"));
+    assertThat(config.nomad().tokenFile()).contains(directory.resolve("nomad_token"));
+    assertThat(config.nomad().nodeId()).contains("2b046d1a-6c1e-03be-2751-028cbff36c51");
+    assertThat(config.placement())
+        .isEqualTo(
+            new PlacementConfig(
+                AttestLevel.KERNEL,
+                Optional.of(Duration.ofHours(12)),
+                true,
+                Optional.of(Path.of("/opt/nomad/data/alloc"))));
     assertThat(config.sts().region().name()).isEqualTo("eu-west-1");
     assertThat(config.roles()).isEqualTo(directory.resolveSibling("shared/roles.yaml"));
     assertThat(config.audit().file()).contains(directory.resolve("audit.jsonl"));
@@ -118,15 +142,20 @@ class ConfigFileTest {
         "'listen: {admin: 192.168.1.1:9172}' | can be reached from other hosts",
         "'answer-within: 50ms' | from 100ms to 20s",
         "'answer-within: 21s' | from 100ms to 20s",
-        "'nomad: {address: \"unix:///s/api.sock\"}' | write an http:// or https:// address",
+        "'nomad: {address: \"ftp://x\"}' | write http://, https:// or unix://",
+        "'nomad: {address: \"http://127.0.0.1:4646/v1\"}' | write http://, https:// or unix://",
+        "'nomad: {address: \"unix:///s/api.sock\"}' | the task API socket needs a token",
         "'nomad: {tls: {cert-file: a}}' | ca-file is missing",
         "'nomad: {tls: {ca-file: c, cert-file: a}}' | cert-file and key-file go together",
-        "'nomad: {node-id: x}' | node-id has no effect",
+        "'nomad: {node-id: x}' | write the node's whole id",
         "'identity: {audience: \"\"}' | audience cannot be ''",
         "'identity: {clock-skew: 61s}' | from 0s to 60s",
-        "'placement: {attest: kernel}' | placement.attest other than bearer is not part of this version",
-        "'placement: {expired-token: serve-existing}' | is not part of this version",
-        "'placement: {prefetch: from-secrets-dir}' | is not part of this version",
+        "'placement: {attest: always}' | write bearer, address or kernel",
+        "'placement: {serve-without-nomad: 10s}' | write unlimited, or a duration from 1m to 720h",
+        "'placement: {expired-token: serve}' | write refuse or serve-existing",
+        "'placement: {prefetch: on}' | write off or from-secrets-dir",
+        "'placement: {prefetch: from-secrets-dir}' | prefetch needs alloc-dir",
+        "'placement: {alloc-dir: /a}' | alloc-dir has no effect: prefetch is off",
         "'identitty: {}' | unknown key identitty; did you mean identity?"
       })
   void problem_namesPlaceAndMend(String yaml, String expected) throws IOException {

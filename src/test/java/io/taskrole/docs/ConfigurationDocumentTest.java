@@ -89,12 +89,15 @@ class ConfigurationDocumentTest {
         roles:
           - zzzzzzzzzz: 1
             match: {zzzzzzzzzz: 1}
+            role-from-meta: {zzzzzzzzzz: 1}
         """
             .getBytes(StandardCharsets.UTF_8),
         Optional.of(new Region("eu-west-1")),
         problems);
-    Set<String> keys = known(problems.list(), List.of("", "roles[]", "roles[].match"));
+    Set<String> keys =
+        known(problems.list(), List.of("", "roles[]", "roles[].match", "roles[].role-from-meta"));
     keys.remove("roles[].match");
+    keys.remove("roles[].role-from-meta");
     keys.remove("roles");
     assertThat(
             DocumentTable.names("configuration.md").stream()

@@ -54,7 +54,7 @@ class LiveRulesTest {
   }
 
   private String role() {
-    return rules.decide(TASK) instanceof Decision.Granted(var grant, _, _)
+    return rules.decide(Applicant.of(TASK)) instanceof Decision.Granted(var grant, _, _)
         ? grant.role().name()
         : "none";
   }

@@ -34,7 +34,7 @@ class RolesFileTest {
 
   private static String role(
       Policy policy, String namespace, String job, String group, String task) {
-    return policy.decide(new Workload(namespace, job, group, task))
+    return policy.decide(Applicant.of(new Workload(namespace, job, group, task)))
             instanceof Decision.Granted(var grant, _, _)
         ? grant.role().name()
         : "none";
@@ -55,7 +55,7 @@ class RolesFileTest {
                   {"Version": "2012-10-17", "Statement": []}
                 attest: kernel
             """);
-    assertThat(policy.decide(new Workload("payments", "billing", "api", "server")))
+    assertThat(policy.decide(Applicant.of(new Workload("payments", "billing", "api", "server"))))
         .isInstanceOfSatisfying(
             Decision.Granted.class,
             granted -> {
@@ -73,7 +73,9 @@ class RolesFileTest {
 
   @Test
   void noRule_meansNoRole_andSaysWhatToAdd() {
-    assertThat(policy("roles: []").decide(new Workload("payments", "billing", "api", "server")))
+    assertThat(
+            policy("roles: []")
+                .decide(Applicant.of(new Workload("payments", "billing", "api", "server"))))
         .isInstanceOfSatisfying(
             Decision.Denied.class,
             denied ->
@@ -122,7 +124,7 @@ class RolesFileTest {
             """);
     assertThat(role(policy, "data", "etl-daily", "g", "t")).isEqualTo("data-etl-daily");
     for (String job : List.of("etl-a/b", "etl-a:b", "etl-ü", "etl- ", "etl-" + "x".repeat(80))) {
-      assertThat(policy.decide(new Workload("data", job, "g", "t")))
+      assertThat(policy.decide(Applicant.of(new Workload("data", job, "g", "t"))))
           .isInstanceOfSatisfying(
               Decision.Denied.class,
               denied -> {
