@@ -1,13 +1,15 @@
 package bench;
 
-import io.taskrole.broker.BearerAttestor;
+import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.BrokerConfig;
 import io.taskrole.broker.Caller;
 import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.broker.Outcome;
 import io.taskrole.broker.SessionCredentials;
+import io.taskrole.broker.Connection;
 import io.taskrole.broker.Placement;
+import io.taskrole.broker.PlacementConfig;
 import io.taskrole.broker.Placements;
 import io.taskrole.demo.Issuer;
 import io.taskrole.identity.AllocationId;
@@ -27,6 +29,7 @@ import io.taskrole.telemetry.AuditSink;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problems;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -109,9 +112,11 @@ public class Decisions {
     broker =
         new Broker(
             new BrokerConfig(Duration.ofMillis(850)),
+            PlacementConfig.STANDARD,
             verifier,
             new Everywhere(),
-            new BearerAttestor(),
+            new ConnectionAttestor(
+                new Everywhere(), Path.of("/run/netns"), "nomad.slice"),
             rules,
             (grant, session, bearer) -> credentials(),
             (exchange, took) -> {},
@@ -136,7 +141,7 @@ public class Decisions {
   }
 
   private Caller caller() {
-    return new Caller(BearerToken.of(text), peer, peer, "0123456789abcdef", time.nanos());
+    return new Caller(BearerToken.of(text), new Connection(peer, peer), "0123456789abcdef", time.nanos());
   }
 
   /** The measure of the others. */
@@ -173,6 +178,11 @@ public class Decisions {
     @Override
     public Finding recall(WorkloadIdentity identity) {
       return find(identity, 0);
+    }
+
+    @Override
+    public boolean isAnothers(InetAddress address, AllocationId allocation) {
+      return false;
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.taskrole;
 
 import com.sun.management.UnixOperatingSystemMXBean;
-import io.taskrole.broker.BearerAttestor;
+import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.config.TaskroleConfig;
@@ -27,6 +27,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -51,6 +52,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Daemon implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(Daemon.class.getName());
+
+  /** Where Nomad and its CNI plugins name the network namespaces of allocations. */
+  private static final Path NAMESPACES = Path.of("/run/netns");
+
+  /** The default of Nomad's {@code client.cgroup_parent}. */
+  private static final String CGROUP_PARENT = "nomad.slice";
+
   private static final Duration TEND_EVERY = Duration.ofSeconds(1);
   private static final int ERASURES = 5;
   private static final Duration FIRST_KEY_SET = Duration.ofMillis(500);
@@ -153,9 +161,10 @@ public final class Daemon implements AutoCloseable {
         own(
             new Broker(
                 config.broker(),
+                config.placement(),
                 new TokenVerifier(config.identity(), keys, time),
                 nomad.placements(),
-                new BearerAttestor(),
+                new ConnectionAttestor(nomad.placements(), NAMESPACES, CGROUP_PARENT),
                 live,
                 sts,
                 this::exchanged,

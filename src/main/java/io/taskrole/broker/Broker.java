@@ -5,8 +5,8 @@ import io.taskrole.broker.Placements.Finding;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.Verification;
 import io.taskrole.identity.Verifier;
-import io.taskrole.identity.WorkloadIdentity;
 import io.taskrole.policy.Applicant;
+import io.taskrole.policy.AttestLevel;
 import io.taskrole.policy.Decision;
 import io.taskrole.policy.RoleRules;
 import io.taskrole.telemetry.AuditSink;
@@ -35,6 +35,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   private final Leases leases;
   private final AuditSink audit;
   private final TimeSource time;
+  private final AttestLevel leastAttested;
   private final long holdNanos;
 
   /**
@@ -45,6 +46,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
    */
   public Broker(
       BrokerConfig config,
+      PlacementConfig placement,
       Verifier verifier,
       Placements placements,
       CallerAttestor attestor,
@@ -61,6 +63,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     this.rules = rules;
     this.audit = audit;
     this.time = time;
+    this.leastAttested = placement.attest();
     this.holdNanos = config.answerWithin().minus(ANSWER_RESERVE).toNanos();
     this.leases =
         new Leases(
@@ -90,8 +93,13 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     }
     Trail trail = new Trail(caller);
     trail.verified(verified.identity());
+    Decision decision = rules.decide(placement.applicant());
+    Attestation attestation = attestor.recall(placement, caller, wanted(decision));
+    if (attestation == null) {
+      return null;
+    }
     Outcome outcome =
-        switch (entitle(placement, caller, trail)) {
+        switch (entitle(placement, decision, attestation, trail)) {
           case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
           case Decision.Granted(var grant, _, _) -> {
             Lease lease = leases.recall(LeaseRequest.of(placement, grant, caller.token()));
@@ -112,8 +120,10 @@ public final class Broker implements CredentialBroker, AutoCloseable {
                 switch (entitle(placement, caller, trail)) {
                   case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
                   case Decision.Granted(var grant, _, _) ->
-                      stillPlaced(
-                          identity,
+                      stillTrue(
+                          placement,
+                          caller,
+                          trail,
                           leases.await(
                               LeaseRequest.of(placement, grant, caller.token()), deadlineNanos));
                 };
@@ -121,27 +131,48 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     };
   }
 
-  /** A task may have been stopped while STS was being asked: then nothing is kept or told. */
-  private Outcome stillPlaced(WorkloadIdentity identity, Outcome outcome) {
-    if (placements.recall(identity) instanceof Finding.NotHere(var refusal)) {
-      leases.drop(identity.allocation());
+  /**
+   * While STS was being asked the task may have been stopped, or an address have changed hands:
+   * then nothing is told, and of a stopped task nothing kept.
+   */
+  private Outcome stillTrue(Placement placement, Caller caller, Trail trail, Outcome outcome) {
+    if (placements.recall(placement.identity()) instanceof Finding.NotHere(var refusal)) {
+      leases.drop(placement.identity().allocation());
       return new Outcome.Refused(refusal);
     }
-    return outcome;
+    return outcome instanceof Outcome.Issued
+            && entitle(placement, caller, trail) instanceof Decision.Denied(var refusal)
+        ? new Outcome.Refused(refusal)
+        : outcome;
+  }
+
+  private Decision entitle(Placement placement, Caller caller, Trail trail) {
+    Decision decision = rules.decide(placement.applicant());
+    return entitle(
+        placement, decision, attestor.attest(placement, caller, wanted(decision)), trail);
+  }
+
+  /** What must be proven of the connection: what the rule asks for, and never less than usual. */
+  private AttestLevel wanted(Decision decision) {
+    return decision instanceof Decision.Granted(_, var minimum, _)
+            && minimum.compareTo(leastAttested) > 0
+        ? minimum
+        : leastAttested;
   }
 
   /** Attestation and rules: what the task may have, if this connection proves enough for it. */
-  private Decision entitle(Placement placement, Caller caller, Trail trail) {
+  private Decision entitle(
+      Placement placement, Decision decision, Attestation attestation, Trail trail) {
     trail.placed(placement);
-    return switch (attestor.attest(placement, caller)) {
+    return switch (attestation) {
       case Attestation.Mismatch(var refusal) -> new Decision.Denied(refusal);
-      case Attestation.Attested(var level) -> {
+      case Attestation.Attested(var level, var obstacle) -> {
         trail.attested(level);
-        Decision decision = rules.decide(placement.applicant());
-        if (decision instanceof Decision.Granted(var grant, var minimum, _)) {
+        if (decision instanceof Decision.Granted(var grant, _, _)) {
           trail.granted(grant);
-          yield level.compareTo(minimum) < 0
-              ? new Decision.Denied(Refusals.unproven(minimum, level))
+          AttestLevel wanted = wanted(decision);
+          yield level.compareTo(wanted) < 0
+              ? new Decision.Denied(Refusals.unproven(wanted, level, obstacle))
               : decision;
         }
         yield decision;

@@ -3,6 +3,7 @@ package io.taskrole.broker;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.WorkloadIdentity;
 import io.taskrole.refusal.Refusal;
+import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;
 
 /** Port: does the task behind a verified identity run here? Safe for concurrent use. */
@@ -23,6 +24,9 @@ public interface Placements {
    * or to be gone. Never blocks.
    */
   boolean mayHold(AllocationId allocation, String task);
+
+  /** Whether an address is that of an allocation of this node other than the given one. */
+  boolean isAnothers(InetAddress address, AllocationId allocation);
 
   /** What was found. */
   sealed interface Finding {

@@ -23,14 +23,15 @@ final class Refusals {
     return Reason.STOPPING.refusal("Ask again: taskrole is stopping and will be back.");
   }
 
-  static Refusal unproven(AttestLevel minimum, AttestLevel reached) {
+  static Refusal unproven(AttestLevel minimum, AttestLevel reached, String obstacle) {
     return Reason.CALLER_NOT_ALLOCATION.refusal(
         String.format(
             Locale.ROOT,
-            "Operator: the rule asks for attest: %s, this connection proves only %s; lower the rule's"
-                + " attest or run the task where more can be proven.",
+            "Operator: lower attest: %s, or run the task where more can be proven; this connection"
+                + " proves only %s: %s.",
             minimum.label(),
-            reached.label()));
+            reached.label(),
+            obstacle.isEmpty() ? "it comes from this host" : obstacle));
   }
 
   static Refusal fault() {

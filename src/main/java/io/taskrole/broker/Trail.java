@@ -60,7 +60,7 @@ final class Trail {
         credentials == null ? null : credentials.stsRequestId().orElse(null),
         identity == null ? null : identity.tokenId().orElse(null),
         attested == null ? null : attested.label(),
-        caller.peer().getAddress().getHostAddress(),
+        caller.connection().remote().getAddress().getHostAddress(),
         caller.requestId(),
         (time.nanos() - caller.arrivedNanos()) / 1_000_000);
   }

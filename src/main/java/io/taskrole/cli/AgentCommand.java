@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
@@ -43,10 +44,17 @@ final class AgentCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    PrintWriter err = spec.commandLine().getErr();
+    return run(config.file(), spec.commandLine().getErr());
+  }
+
+  /**
+   * Runs the daemon until it is told to stop.
+   *
+   * @return the exit code
+   */
+  static int run(Path file, PrintWriter err) throws IOException, InterruptedException {
     Problems problems = new Problems();
-    Optional<TaskroleConfig> loaded =
-        ConfigFile.check(config.file(), ConfigOption::environment, problems);
+    Optional<TaskroleConfig> loaded = ConfigFile.check(file, ConfigOption::environment, problems);
     if (loaded.isEmpty()) {
       ConfigOption.tell(problems, err);
       return TaskroleCommand.USAGE;

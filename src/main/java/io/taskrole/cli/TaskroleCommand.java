@@ -1,6 +1,8 @@
 package io.taskrole.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -58,6 +60,28 @@ public final class TaskroleCommand implements Callable<Integer> {
 
   /** Runs the command that the arguments name; returns its exit code. Never throws. */
   public static int run(String[] args, PrintWriter out, PrintWriter err) {
+    // The daemon runs for months: it does not carry the parser that would read its line once.
+    boolean isPlainAgent =
+        args.length == 3 && args[0].equals("agent") && args[1].equals("--config");
+    return isPlainAgent ? agent(args[2], err) : parse(args, out, err);
+  }
+
+  private static int agent(String config, PrintWriter err) {
+    LogLines.install(false);
+    try {
+      return AgentCommand.run(Path.of(config), err);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return FAILED;
+    } catch (IOException | RuntimeException e) {
+      err.println("taskrole: " + describe(e));
+      return FAILED;
+    } finally {
+      err.flush();
+    }
+  }
+
+  private static int parse(String[] args, PrintWriter out, PrintWriter err) {
     TaskroleCommand root = new TaskroleCommand();
     CommandLine line =
         new CommandLine(root)

@@ -1,6 +1,7 @@
 package io.taskrole.http;
 
 import io.netty.util.NetUtil;
+import io.taskrole.broker.Connection;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.net.SocketAddress;
 import java.net.InetAddress;
@@ -10,17 +11,23 @@ import java.net.UnknownHostException;
 /**
  * The two ends of a connection, read once: they do not change while it lasts.
  *
- * @param remote where it comes from
- * @param local the address of ours that it reached
+ * @param connection the two ends, and what is found out about them
  * @param host what a client writes as Host to reach that address: literal and port
  */
-record ConnectionEnds(InetSocketAddress remote, InetSocketAddress local, String host) {
+record ConnectionEnds(Connection connection, String host) {
+  InetSocketAddress remote() {
+    return connection.remote();
+  }
+
+  InetSocketAddress local() {
+    return connection.local();
+  }
+
   static ConnectionEnds of(HttpConnection connection) {
     InetSocketAddress local = address(connection.localAddress());
     String literal = local.getAddress().getHostAddress();
     return new ConnectionEnds(
-        address(connection.remoteAddress()),
-        local,
+        new Connection(address(connection.remoteAddress()), local),
         (literal.contains(":") ? "[" + literal + "]" : literal) + ":" + local.getPort());
   }
 

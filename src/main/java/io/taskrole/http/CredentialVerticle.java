@@ -183,7 +183,7 @@ final class CredentialVerticle extends VerticleBase {
         refuse(STOPPING, true);
         return;
       }
-      Caller caller = new Caller(token, ends.remote(), ends.local(), requestId, arrivedNanos);
+      Caller caller = new Caller(token, ends.connection(), requestId, arrivedNanos);
       if (shared.broker().isDone()) {
         ask(shared.broker().join(), caller);
       } else {

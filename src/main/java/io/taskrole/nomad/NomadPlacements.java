@@ -10,6 +10,7 @@ import io.taskrole.policy.Applicant;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -107,6 +108,21 @@ final class NomadPlacements implements Placements {
     }
     Task state = known.tasks().get(task);
     return state == null || !state.dead();
+  }
+
+  @Override
+  public boolean isAnothers(InetAddress address, AllocationId allocation) {
+    AllocationView view = feed.current();
+    if (view != null) {
+      for (Allocation each : view.allocations().values()) {
+        if (!each.status().isTerminal()
+            && !each.id().equals(allocation)
+            && each.addresses().contains(address)) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   private static Asked asked(WorkloadIdentity identity) {

@@ -44,6 +44,7 @@ class ArchitectureTest {
           Map.entry("http", Set.of("identity", "policy", "broker")),
           Map.entry("sts", Set.of("identity", "policy", "broker")),
           Map.entry("nomad", Set.of("identity", "policy", "broker")),
+          Map.entry("attest", Set.of("identity", "policy", "broker")),
           Map.entry(
               "config", Set.of("yaml", "identity", "policy", "broker", "http", "sts", "nomad")),
           Map.entry("demo", Set.of("identity")),

@@ -34,7 +34,9 @@ public final class RawHttp implements AutoCloseable {
 
   /** The request that an SDK would send. */
   public static String request(InetSocketAddress address, String token) {
-    return "GET /v1/credentials HTTP/1.1\r\nHost: 127.0.0.1:"
+    return "GET /v1/credentials HTTP/1.1\r\nHost: "
+        + address.getAddress().getHostAddress()
+        + ":"
         + address.getPort()
         + "\r\nAuthorization: "
         + token

@@ -1,6 +1,7 @@
 package io.taskrole.testing;
 
 import io.taskrole.json.StrictJson;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -30,6 +31,15 @@ public record Reply(int status, String reasonPhrase, Map<String, String> headers
 
   public String header(String name) {
     return headers.getOrDefault(name, "");
+  }
+
+  /** The answer that a program printed; status 0 and what it printed when there is none. */
+  public static Reply parse(String printed) {
+    try {
+      return read(new ByteArrayInputStream(printed.getBytes(StandardCharsets.ISO_8859_1)));
+    } catch (IOException | RuntimeException e) {
+      return new Reply(0, "no answer", Map.of(), printed);
+    }
   }
 
   /** Reads one answer with a Content-Length. */

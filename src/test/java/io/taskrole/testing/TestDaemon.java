@@ -29,13 +29,15 @@ public final class TestDaemon implements AutoCloseable {
           role: arn:aws:iam::123456789012:role/payments-billing
       """;
 
+  private static final String LOOPBACK = "127.0.0.1";
+
   private final TimeSource time = TimeSource.system();
   private final Path directory;
   private final Issuer issuer;
   private final VerifyingSts sts;
   private final Daemon daemon;
 
-  private TestDaemon(Path directory, String roles, String extra, String endpoint) {
+  private TestDaemon(Path directory, String listen, String roles, String extra, String endpoint) {
     try {
       this.directory = directory;
       issuer = Issuer.start(time);
@@ -47,12 +49,13 @@ public final class TestDaemon implements AutoCloseable {
           String.format(
               Locale.ROOT,
               """
-              listen: {credentials: ["127.0.0.1:0"], admin: "127.0.0.1:0"}
+              listen: {credentials: ["%s:0"], admin: "127.0.0.1:0"}
               nomad: {address: "%s"}
               sts: {region: eu-west-1, endpoint: "%s"}
               audit: {file: audit.jsonl}
               %s
               """,
+              listen,
               issuer.issuer(),
               endpoint.isEmpty() ? sts.endpoint() : endpoint,
               extra));
@@ -67,17 +70,22 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public static TestDaemon start(Path directory) {
-    return new TestDaemon(directory, ROLES, "", "");
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", "");
   }
 
   /** With other rules and further configuration keys. */
   public static TestDaemon start(Path directory, String roles, String extra) {
-    return new TestDaemon(directory, roles, extra, "");
+    return new TestDaemon(directory, LOOPBACK, roles, extra, "");
+  }
+
+  /** On another address. */
+  public static TestDaemon startOn(Path directory, String listen, String roles) {
+    return new TestDaemon(directory, listen, roles, "", "");
   }
 
   /** With an STS of the test's own. */
   public static TestDaemon startWithSts(Path directory, String endpoint, String extra) {
-    return new TestDaemon(directory, ROLES, extra, endpoint);
+    return new TestDaemon(directory, LOOPBACK, ROLES, extra, endpoint);
   }
 
   public Issuer issuer() {
