@@ -4,10 +4,12 @@ import com.sun.management.UnixOperatingSystemMXBean;
 import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.broker.Prefetched;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.http.AdminServer;
 import io.taskrole.http.CredentialServer;
 import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.KeySetFollower;
 import io.taskrole.identity.TokenVerifier;
 import io.taskrole.nomad.NomadView;
@@ -40,7 +42,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -107,14 +108,9 @@ public final class Daemon implements AutoCloseable {
 
   private boolean start(Problems problems, OutputStream standard) throws IOException {
     DoubleSupplier jitter = () -> ThreadLocalRandom.current().nextDouble();
-    var onRulesChanged = new Later<@Nullable Void>();
+    var onRulesChanged = new Later();
     Optional<LiveRules> loaded =
-        LiveRules.load(
-            config.roles(),
-            config.sts().region(),
-            problems,
-            time,
-            () -> onRulesChanged.accept(null));
+        LiveRules.load(config.roles(), config.sts().region(), problems, time, onRulesChanged);
     if (loaded.isEmpty()) {
       return false;
     }
@@ -138,16 +134,17 @@ public final class Daemon implements AutoCloseable {
 
     StsSource sts = own(new StsSource(config.sts(), time));
     blocking.execute(sts::warmUp);
-    var onStopped = new Later<AllocationId>();
+    var onNomad = new NomadEvents();
     NomadView nomad =
         own(
             new NomadView(
                 config.nomad(),
-                config.placement().serveWithoutNomad(),
+                config.placement(),
+                config.identity().audience(),
                 time,
                 jitter,
                 blocking,
-                onStopped));
+                onNomad));
     KeySetFollower keys =
         own(
             new KeySetFollower(
@@ -174,8 +171,8 @@ public final class Daemon implements AutoCloseable {
                 blocking));
     // Closed before the broker: the callers that it still holds get their answers.
     own(server);
-    onRulesChanged.set(_ -> broker.rulesChanged());
-    onStopped.set(broker::drop);
+    onRulesChanged.set(broker::rulesChanged);
+    onNomad.broker = broker;
     nomad.start();
     server.open(broker);
     live.start();
@@ -387,17 +384,36 @@ public final class Daemon implements AutoCloseable {
         : 1024;
   }
 
-  /** Something to run that is known only later; until then nothing. */
-  private static final class Later<T extends @Nullable Object> implements Consumer<T> {
-    private volatile Consumer<T> task = _ -> {};
+  /** What Nomad tells, for a broker that is made later; until then nothing is held. */
+  private static final class NomadEvents implements NomadView.Events {
+    private volatile @Nullable Broker broker;
 
-    void set(Consumer<T> task) {
+    @Override
+    public void stopped(AllocationId allocation) {
+      Broker present = broker;
+      if (present != null) {
+        present.drop(allocation);
+      }
+    }
+
+    @Override
+    public Prefetched tokenRead(AllocationId allocation, String task, BearerToken token) {
+      Broker present = broker;
+      return present == null ? Prefetched.LATER : present.prefetch(allocation, task, token);
+    }
+  }
+
+  /** Something to run that is known only later; until then nothing. */
+  private static final class Later implements Runnable {
+    private volatile Runnable task = () -> {};
+
+    void set(Runnable task) {
       this.task = task;
     }
 
     @Override
-    public void accept(T value) {
-      task.accept(value);
+    public void run() {
+      task.run();
     }
   }
 }

@@ -3,16 +3,21 @@ package io.taskrole.broker;
 import io.taskrole.broker.CallerAttestor.Attestation;
 import io.taskrole.broker.Placements.Finding;
 import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.Verification;
 import io.taskrole.identity.Verifier;
+import io.taskrole.identity.WorkloadIdentity;
 import io.taskrole.policy.Applicant;
 import io.taskrole.policy.AttestLevel;
 import io.taskrole.policy.Decision;
+import io.taskrole.policy.Grant;
 import io.taskrole.policy.RoleRules;
+import io.taskrole.refusal.Reason;
 import io.taskrole.telemetry.AuditSink;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +41,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   private final AuditSink audit;
   private final TimeSource time;
   private final AttestLevel leastAttested;
+  private final boolean servesExpired;
   private final long holdNanos;
 
   /**
@@ -64,6 +70,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     this.audit = audit;
     this.time = time;
     this.leastAttested = placement.attest();
+    this.servesExpired = placement.servesExpired();
     this.holdNanos = config.answerWithin().minus(ANSWER_RESERVE).toNanos();
     this.leases =
         new Leases(
@@ -110,24 +117,76 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   }
 
   private Outcome decide(Caller caller, Trail trail) {
-    long deadlineNanos = caller.arrivedNanos() + holdNanos;
     return switch (verifier.verify(caller.token())) {
       case Verification.Rejected(var refusal) -> new Outcome.Refused(refusal);
-      case Verification.Verified(var identity) ->
-          switch (placements.find(trail.verified(identity), deadlineNanos)) {
-            case Finding.NotHere(var refusal) -> new Outcome.Refused(refusal);
-            case Finding.Placed(var placement) ->
-                switch (entitle(placement, caller, trail)) {
-                  case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
-                  case Decision.Granted(var grant, _, _) ->
-                      stillTrue(
-                          placement,
-                          caller,
-                          trail,
-                          leases.await(
-                              LeaseRequest.of(placement, grant, caller.token()), deadlineNanos));
-                };
+      case Verification.Verified(var identity) -> {
+        long deadlineNanos = caller.arrivedNanos() + holdNanos;
+        yield place(
+            trail.verified(identity),
+            caller,
+            trail,
+            (placement, grant) ->
+                leases.await(LeaseRequest.of(placement, grant, caller.token()), deadlineNanos));
+      }
+      case Verification.Expired(var identity, var refusal) -> {
+        trail.verified(identity);
+        yield servesExpired
+            ? place(
+                identity,
+                caller,
+                trail,
+                (placement, grant) -> {
+                  Lease held = leases.held(LeaseRequest.of(placement, grant, caller.token()).key());
+                  return held == null ? new Outcome.Refused(refusal) : new Outcome.Issued(held);
+                })
+            : new Outcome.Refused(refusal);
+      }
+    };
+  }
+
+  private Outcome place(
+      WorkloadIdentity identity,
+      Caller caller,
+      Trail trail,
+      BiFunction<Placement, Grant, Outcome> lease) {
+    return switch (placements.find(identity, caller.arrivedNanos() + holdNanos)) {
+      case Finding.NotHere(var refusal) -> new Outcome.Refused(refusal);
+      case Finding.Placed(var placement) ->
+          switch (entitle(placement, caller, trail)) {
+            case Decision.Denied(var refusal) -> new Outcome.Refused(refusal);
+            case Decision.Granted(var grant, _, _) ->
+                stillTrue(placement, caller, trail, lease.apply(placement, grant));
           };
+    };
+  }
+
+  /**
+   * Takes the newest token of a task that was read on its behalf: exchanges it when the task has no
+   * lease yet, keeps it for the next renewal otherwise. A token that is another task's, or that
+   * buys nothing, is left alone.
+   *
+   * <p>Blocks for the reload of a key set at most; not for an event loop.
+   */
+  public Prefetched prefetch(AllocationId allocation, String task, BearerToken token) {
+    return switch (verifier.verify(token)) {
+      case Verification.Rejected(var refusal) ->
+          refusal.reason() == Reason.KEY_SET_UNAVAILABLE ? Prefetched.LATER : Prefetched.USELESS;
+      case Verification.Expired _ -> Prefetched.USELESS;
+      case Verification.Verified(var identity) ->
+          identity.allocation().equals(allocation) && identity.workload().task().equals(task)
+              ? prefetch(identity, token)
+              : Prefetched.USELESS;
+    };
+  }
+
+  private Prefetched prefetch(WorkloadIdentity identity, BearerToken token) {
+    return switch (placements.recall(identity)) {
+      case null -> Prefetched.LATER;
+      case Finding.NotHere _ -> Prefetched.USELESS;
+      case Finding.Placed(var placement) ->
+          rules.decide(placement.applicant()) instanceof Decision.Granted(var grant, _, _)
+              ? leases.prefetch(LeaseRequest.of(placement, grant, token))
+              : Prefetched.USELESS;
     };
   }
 

@@ -86,6 +86,28 @@ final class Leases {
     return slot.worthServing();
   }
 
+  /** The lease that lives, whatever the token; null when there is none. Never blocks. */
+  @Nullable Lease held(Lease.Key key) {
+    LeaseSlot slot = slots.getIfPresent(key);
+    return slot == null ? null : slot.live();
+  }
+
+  /**
+   * Begins to obtain a lease that nobody asks for yet, or lets the one that lives know of a newer
+   * token. Never blocks.
+   */
+  Prefetched prefetch(LeaseRequest request) {
+    LeaseSlot slot = slots.get(request.key(), _ -> new LeaseSlot(request, terms, time));
+    slot.learn(request.token(), request.tokenExpires());
+    if (slot.live() == null
+        && slot.approach(request.token()) instanceof Approach.Wait(var flight, var starts)
+        && starts) {
+      launch(slot, flight, terms.exchangeBudget());
+      return Prefetched.BEGUN;
+    }
+    return Prefetched.KNOWN;
+  }
+
   /**
    * The lease, obtained from STS when there is none; waits until {@code deadlineNanos} at most,
    * then says why there is none yet.

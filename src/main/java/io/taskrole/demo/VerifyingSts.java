@@ -9,7 +9,6 @@ import io.taskrole.identity.KeySet;
 import io.taskrole.identity.Keys;
 import io.taskrole.identity.TokenVerifier;
 import io.taskrole.identity.Verification;
-import io.taskrole.refusal.Reason;
 import io.taskrole.time.TimeSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -27,6 +26,7 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -66,7 +66,7 @@ public final class VerifyingSts implements AutoCloseable {
 
   private final TimeSource time;
   private final TokenVerifier verifier;
-  private final Map<String, String> trust = new ConcurrentHashMap<>();
+  private final Map<String, Set<String>> trust = new ConcurrentHashMap<>();
   private final Map<String, SignedRequest.Session> sessions = new ConcurrentHashMap<>();
   private final AtomicInteger exchanges = new AtomicInteger();
   private final SecureRandom random = new SecureRandom();
@@ -113,10 +113,11 @@ public final class VerifyingSts implements AutoCloseable {
   }
 
   /**
-   * Lets a role be assumed by the tokens of exactly this {@code sub}, as its trust policy would.
+   * Lets a role be assumed also by the tokens of exactly this {@code sub}, as its trust policy
+   * would.
    */
   public void trust(String roleArn, String subject) {
-    trust.put(roleArn, subject);
+    trust.computeIfAbsent(roleArn, _ -> ConcurrentHashMap.newKeySet()).add(subject);
   }
 
   /** While down, exchanges are answered 503. */
@@ -181,7 +182,7 @@ public final class VerifyingSts implements AutoCloseable {
     String name = fields.getOrDefault("RoleSessionName", "");
     String subject = subject(fields.getOrDefault("WebIdentityToken", ""));
     Matcher arn = ROLE.matcher(role);
-    if (!arn.matches() || !subject.equals(trust.get(role))) {
+    if (!arn.matches() || !trust.getOrDefault(role, Set.of()).contains(subject)) {
       throw new Refused(FORBIDDEN, "AccessDenied");
     }
     Instant expiration =
@@ -220,12 +221,8 @@ public final class VerifyingSts implements AutoCloseable {
   private String subject(String token) throws Refused {
     return switch (verifier.verify(BearerToken.of(token))) {
       case Verification.Verified(var identity) -> identity.subject();
-      case Verification.Rejected(var refusal) ->
-          throw new Refused(
-              CLIENT_ERROR,
-              refusal.reason() == Reason.TOKEN_EXPIRED
-                  ? "ExpiredTokenException"
-                  : "InvalidIdentityToken");
+      case Verification.Expired _ -> throw new Refused(CLIENT_ERROR, "ExpiredTokenException");
+      case Verification.Rejected _ -> throw new Refused(CLIENT_ERROR, "InvalidIdentityToken");
     };
   }
 

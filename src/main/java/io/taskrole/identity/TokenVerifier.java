@@ -2,6 +2,7 @@ package io.taskrole.identity;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.taskrole.identity.Verification.Expired;
 import io.taskrole.identity.Verification.Rejected;
 import io.taskrole.identity.Verification.Verified;
 import io.taskrole.refusal.Reason;
@@ -89,7 +90,11 @@ public final class TokenVerifier implements Verifier {
       String keyId = header(signed.header());
       VerificationKey.Usable key = key(keyId);
       signature(signed, key);
-      Verified verified = new Verified(identity(signed, keyId));
+      WorkloadIdentity identity = identity(signed, keyId);
+      if (!time.instant().isBefore(identity.expiresAt())) {
+        return new Expired(identity, expired(identity.expiresAt()));
+      }
+      Verified verified = new Verified(identity);
       remembered.put(token.digest(), new Remembered(verified, keyId, key));
       return verified;
     } catch (Refused e) {
@@ -259,13 +264,6 @@ public final class TokenVerifier implements Verifier {
     if (!expiresAt.isAfter(issuedAt)) {
       throw invalid("exp is not after iat");
     }
-    if (!now.isBefore(expiresAt)) {
-      throw new Refused(
-          Reason.TOKEN_EXPIRED,
-          "Job author: let the SDK read the token file again; this token expired at "
-              + expiresAt
-              + ". If the file itself is old, operator: see why Nomad does not renew it.");
-    }
     Instant latest = now.plus(config.clockSkew());
     if (notBefore.isAfter(latest) || issuedAt.isAfter(latest)) {
       throw new Refused(
@@ -274,6 +272,13 @@ public final class TokenVerifier implements Verifier {
               + notBefore
               + ".");
     }
+  }
+
+  private static Refusal expired(Instant at) {
+    return Reason.TOKEN_EXPIRED.refusal(
+        "Job author: let the SDK read the token file again; this token expired at "
+            + at
+            + ". If the file itself is old, operator: see why Nomad does not renew it.");
   }
 
   private static Instant second(SignedToken token, String claim) throws Refused {

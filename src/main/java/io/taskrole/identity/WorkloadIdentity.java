@@ -5,7 +5,8 @@ import java.util.Optional;
 
 /**
  * A task's identity as a verified token states it: an instance is the proof that signature, times,
- * audience and claims held when it was made. Only {@link TokenVerifier} makes one.
+ * audience and claims held when it was made, {@code exp} alone excepted. Only {@link TokenVerifier}
+ * makes one.
  *
  * @param workload the task's coordinates
  * @param allocation {@code nomad_allocation_id}

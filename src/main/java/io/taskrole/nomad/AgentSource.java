@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.http.Header;
 import org.jspecify.annotations.Nullable;
 
 /** Lists this node's allocations by the Nomad SDK, and finds out which node this is. */
@@ -69,7 +70,12 @@ final class AgentSource implements AllocationSource, AutoCloseable {
         AllocationReader.read(stub).ifPresent(changed::add);
       }
     }
-    return new Listing(changed, unchanged, Math.max(1, response.getIndex().longValueExact()));
+    Header length = response.getHttpResponse().getFirstHeader(NomadHttp.LENGTH);
+    return new Listing(
+        changed,
+        unchanged,
+        Math.max(1, response.getIndex().longValueExact()),
+        length == null ? 0 : Long.parseLong(length.getValue()));
   }
 
   /** The node's id: once it is known to exist, for ever. */

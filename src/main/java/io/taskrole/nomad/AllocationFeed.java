@@ -30,8 +30,17 @@ import org.jspecify.annotations.Nullable;
 final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(AllocationFeed.class.getName());
 
-  /** Between two lists: gathers what happens together, and bounds the cost of a busy node. */
+  /** Between two lists, to gather what happens together. */
   private static final Duration PAUSE = Duration.ofMillis(50);
+
+  /**
+   * Added to the pause for each byte of the last list: however busy a full node is, reading about
+   * it takes a hundredth of a core or two. What changes after a quiet time is heard at once.
+   */
+  private static final Duration PAUSE_PER_BYTE = Duration.ofNanos(300);
+
+  /** A stop must be known within a second. */
+  private static final Duration LONGEST_PAUSE = Duration.ofMillis(600);
 
   /** Between two look-ups out of turn, each of the whole node's list. */
   private static final Duration LOOK_UP_EVERY = Duration.ofMillis(250);
@@ -223,7 +232,7 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
         }
         index = fell ? 0 : listing.index();
         failed = 0;
-        time.sleep(PAUSE);
+        time.sleep(pauseAfter(listing));
       } catch (IOException | RuntimeException e) {
         index = 0;
         failed(e);
@@ -287,6 +296,11 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
           known != null && known.status().isFinal() ? allocation.with(known.status()) : allocation);
     }
     return merged;
+  }
+
+  private static Duration pauseAfter(Listing listing) {
+    Duration pause = PAUSE.plus(PAUSE_PER_BYTE.multipliedBy(listing.length()));
+    return pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
   }
 
   private void failed(Exception e) {

@@ -14,8 +14,9 @@ interface AllocationSource {
    * @param changed allocations that were read whole
    * @param unchanged allocations that are as the reader knows them
    * @param index {@code X-Nomad-Index}, positive
+   * @param length of the answer, in bytes
    */
-  record Listing(List<Allocation> changed, Set<AllocationId> unchanged, long index) {}
+  record Listing(List<Allocation> changed, Set<AllocationId> unchanged, long index, long length) {}
 
   /**
    * Asks once.

@@ -124,6 +124,9 @@ final class NomadHttp {
     return text;
   }
 
+  /** How many bytes the agent sent, in the answer that the SDK gets to see. */
+  static final String LENGTH = "X-Taskrole-Length";
+
   /** Reads the whole answer here, where it can be bounded, and leaves the SDK what it needs. */
   private static void bound(
       HttpResponse response, HttpContext context, AllocationFilter.Known known, long millis)
@@ -136,12 +139,13 @@ final class NomadHttp {
     boolean isGood = response.getStatusLine().getStatusCode() == 200;
     String path = HttpClientContext.adapt(context).getRequest().getRequestLine().getUri();
     byte[] body;
-    try (InputStream in = new Deadline(entity.getContent(), millis)) {
+    try (Deadline in = new Deadline(entity.getContent(), millis)) {
       if (isGood && path.contains("/allocations")) {
         body = AllocationFilter.filter(in, known);
       } else {
         body = in.readNBytes(isGood ? LARGEST_ANSWER : LARGEST_ERROR);
       }
+      response.setHeader(LENGTH, Long.toString(in.count));
     }
     response.setEntity(
         new ByteArrayEntity(
@@ -151,6 +155,7 @@ final class NomadHttp {
   /** Fails a body that comes so slowly that no read ever times out. */
   private static final class Deadline extends FilterInputStream {
     private final long endNanos;
+    private long count;
 
     Deadline(InputStream in, long millis) {
       super(in);
@@ -160,13 +165,16 @@ final class NomadHttp {
     @Override
     public int read() throws IOException {
       check();
+      count++;
       return super.read();
     }
 
     @Override
     public int read(byte[] bytes, int offset, int length) throws IOException {
       check();
-      return super.read(bytes, offset, length);
+      int read = super.read(bytes, offset, length);
+      count += Math.max(0, read);
+      return read;
     }
 
     private void check() throws IOException {

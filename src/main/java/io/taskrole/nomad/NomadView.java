@@ -1,7 +1,10 @@
 package io.taskrole.nomad;
 
+import io.taskrole.broker.PlacementConfig;
 import io.taskrole.broker.Placements;
+import io.taskrole.broker.Prefetched;
 import io.taskrole.identity.AllocationId;
+import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.HttpKeySetSource;
 import io.taskrole.identity.KeySetSource;
 import io.taskrole.time.TimeSource;
@@ -10,7 +13,6 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -28,25 +30,39 @@ public final class NomadView implements AutoCloseable {
       long failures,
       long lookUps) {}
 
+  /** What the view tells of. */
+  public interface Events {
+    /** An allocation has ended; it is refused already. */
+    void stopped(AllocationId allocation);
+
+    /** A task's token file was written or renewed. Whose token it holds is still to be checked. */
+    Prefetched tokenRead(AllocationId allocation, String task, BearerToken token);
+  }
+
   private final AllocationFeed feed;
+  private final @Nullable TokenFiles tokenFiles;
   private final Placements placements;
 
   /**
    * Builds the view; nothing is asked yet.
    *
-   * @param serveWithoutNomad how long the last view stands while Nomad does not answer; empty: for
-   *     ever
+   * @param audience of the identities whose token files are read, where that is configured
    * @param jitter numbers between 0 and 1 that spread retries
    * @param lookUps runs look-ups, each blocking its thread: virtual threads
-   * @param stopped told of every allocation that has ended, after it is refused
    */
   public NomadView(
       NomadConfig config,
-      Optional<Duration> serveWithoutNomad,
+      PlacementConfig placement,
+      String audience,
       TimeSource time,
       DoubleSupplier jitter,
       Executor lookUps,
-      Consumer<AllocationId> stopped) {
+      Events events) {
+    this.tokenFiles =
+        placement
+            .prefetchFrom()
+            .map(directory -> new TokenFiles(directory, audience, time, events::tokenRead))
+            .orElse(null);
     this.feed =
         new AllocationFeed(
             known -> new AgentSource(config, known),
@@ -56,18 +72,25 @@ public final class NomadView implements AutoCloseable {
             new AllocationFeed.Listener() {
               @Override
               public void stopped(AllocationId allocation) {
-                stopped.accept(allocation);
+                events.stopped(allocation);
               }
 
               @Override
-              public void changed(AllocationView view) {}
+              public void changed(AllocationView view) {
+                if (tokenFiles != null) {
+                  tokenFiles.changed(view);
+                }
+              }
             });
-    this.placements = new NomadPlacements(feed, serveWithoutNomad, time);
+    this.placements = new NomadPlacements(feed, placement.serveWithoutNomad(), time);
   }
 
   /** Begins to follow Nomad. */
   public void start() {
     feed.start();
+    if (tokenFiles != null) {
+      tokenFiles.start();
+    }
   }
 
   /** Completes when the first view is in force. */
@@ -103,5 +126,8 @@ public final class NomadView implements AutoCloseable {
   @Override
   public void close() {
     feed.close();
+    if (tokenFiles != null) {
+      tokenFiles.close();
+    }
   }
 }

@@ -120,7 +120,7 @@ class RecordedTokensTest {
   void expiredToken_isRefusedToTheSecond() throws IOException {
     assertThat(judge("real/jwks.json", "real/tokens/task.jwt", "2036-11-23T08:31:00Z"))
         .isInstanceOfSatisfying(
-            Verification.Rejected.class,
-            rejected -> assertThat(rejected.refusal().reason()).isEqualTo(Reason.TOKEN_EXPIRED));
+            Verification.Expired.class,
+            expired -> assertThat(expired.refusal().reason()).isEqualTo(Reason.TOKEN_EXPIRED));
   }
 }

@@ -337,7 +337,7 @@ class TokenVerifierTest {
       assertThat(verifier.recall(token)).isNotNull();
       time.advance(Duration.ofSeconds(1));
       assertThat(verifier.recall(token)).isNull();
-      assertThat(verifier.verify(token)).isInstanceOf(Verification.Rejected.class);
+      assertThat(verifier.verify(token)).isInstanceOf(Verification.Expired.class);
     }
   }
 

@@ -106,7 +106,7 @@ class AllocationFeedTest {
   }
 
   private static Listing listing(long index, Allocation... allocations) {
-    return new Listing(List.of(allocations), Set.of(), index);
+    return new Listing(List.of(allocations), Set.of(), index, 0);
   }
 
   private static Allocation alive(String id) {
@@ -320,7 +320,8 @@ class AllocationFeedTest {
           new Listing(
               world.entrySet().stream().map(e -> in(e.getKey(), e.getValue())).toList(),
               Set.of(),
-              index);
+              index,
+              0);
       script.truth = truth;
       switch (random.nextInt(6)) {
         case 0 -> tell(new IOException("cut"));
@@ -328,7 +329,7 @@ class AllocationFeedTest {
         case 2 -> {
           // The cluster is restored: its index falls, and the list is told again from the start.
           index = 5L + random.nextInt(3);
-          Listing fallen = new Listing(truth.changed(), Set.of(), index);
+          Listing fallen = new Listing(truth.changed(), Set.of(), index, 0);
           tell(fallen);
           tell(fallen);
           script.truth = fallen;
