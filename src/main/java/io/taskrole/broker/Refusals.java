@@ -3,7 +3,6 @@ package io.taskrole.broker;
 import io.taskrole.policy.AttestLevel;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
-import java.util.Locale;
 
 /** The refusals that the pipeline itself words. */
 final class Refusals {
@@ -25,13 +24,13 @@ final class Refusals {
 
   static Refusal unproven(AttestLevel minimum, AttestLevel reached, String obstacle) {
     return Reason.CALLER_NOT_ALLOCATION.refusal(
-        String.format(
-            Locale.ROOT,
-            "Operator: lower attest: %s, or run the task where more can be proven; this connection"
-                + " proves only %s: %s.",
-            minimum.label(),
-            reached.label(),
-            obstacle.isEmpty() ? "it comes from this host" : obstacle));
+        "Operator: lower attest: "
+            + minimum.label()
+            + ", or run the task where more can be proven; this connection proves only "
+            + reached.label()
+            + ": "
+            + (obstacle.isEmpty() ? "it comes from this host" : obstacle)
+            + ".");
   }
 
   static Refusal fault() {

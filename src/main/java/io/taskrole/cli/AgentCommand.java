@@ -11,10 +11,10 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -80,15 +80,16 @@ final class AgentCommand implements Callable<Integer> {
   }
 
   private static String ready(Daemon daemon) {
-    Duration sinceExec = Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
-    return String.format(
-        Locale.ROOT,
-        "ready credentials=%s admin=%s in %.2fs",
-        daemon.credentials().stream()
+    long sinceExec = ManagementFactory.getRuntimeMXBean().getUptime();
+    return "ready credentials="
+        + daemon.credentials().stream()
             .map(address -> "http://" + text(address) + "/v1/credentials")
-            .collect(Collectors.joining(",")),
-        "http://" + text(daemon.admin()),
-        sinceExec.toMillis() / 1000.0);
+            .collect(Collectors.joining(","))
+        + " admin=http://"
+        + text(daemon.admin())
+        + " in "
+        + BigDecimal.valueOf(sinceExec, 3).setScale(2, RoundingMode.HALF_UP)
+        + "s";
   }
 
   private static String text(InetSocketAddress address) {

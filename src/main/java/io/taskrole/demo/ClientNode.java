@@ -6,7 +6,6 @@ import io.taskrole.time.TimeSource;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -94,24 +93,24 @@ public final class ClientNode {
     notifyAll();
   }
 
-  /** {@code /v1/node/:id/allocations}. */
-  synchronized String allocationsJson() {
+  /** {@code /v1/node/:id/allocations}, in UTF-8. */
+  synchronized byte[] allocationsJson() {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    try (JsonGenerator json = JSON.createGenerator(out)) {
-      json.writeStartArray();
-      for (Run run : runs.values()) {
-        run.write(json);
+    out.write('[');
+    for (Run run : runs.values()) {
+      if (out.size() > 1) {
+        out.write(',');
       }
-      json.writeEndArray();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      out.writeBytes(run.json());
     }
-    return out.toString(StandardCharsets.UTF_8);
+    out.write(']');
+    return out.toByteArray();
   }
 
   private synchronized void changed(Run run) {
     index++;
     run.modifyIndex = index;
+    run.rendered = null;
     notifyAll();
   }
 
@@ -130,6 +129,7 @@ public final class ClientNode {
     private String node = id;
     private int weight;
     private long modifyIndex;
+    private byte @Nullable [] rendered;
 
     private Run(String allocation, String namespace, String job, String group) {
       this.allocation = allocation;
@@ -184,6 +184,22 @@ public final class ClientNode {
         changed(this);
       }
       return this;
+    }
+
+    /** Made once for each change, as a server keeps what it has. */
+    private byte[] json() {
+      byte[] known = rendered;
+      if (known == null) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (JsonGenerator json = JSON.createGenerator(out)) {
+          write(json);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        known = out.toByteArray();
+        rendered = known;
+      }
+      return known;
     }
 
     private void write(JsonGenerator json) throws IOException {

@@ -236,15 +236,21 @@ public final class Issuer implements AutoCloseable {
     // The index first: what changes in between is told again, never lost.
     exchange.getResponseHeaders().set("X-Nomad-Index", Long.toString(node.index()));
     exchange.getResponseHeaders().set("X-Nomad-Knownleader", "true");
-    answerOnce(exchange, node.allocationsJson());
+    if (isDown()) {
+      answer(exchange, null);
+    } else {
+      answer(exchange, 200, node.allocationsJson());
+    }
   }
 
   private void answerOnce(HttpExchange exchange, String body) throws IOException {
-    boolean leaderless;
+    answer(exchange, isDown() ? null : body);
+  }
+
+  private boolean isDown() {
     synchronized (changed) {
-      leaderless = down;
+      return down;
     }
-    answer(exchange, leaderless ? null : body);
   }
 
   private static void answer(HttpExchange exchange, @Nullable String body) throws IOException {
@@ -252,13 +258,16 @@ public final class Issuer implements AutoCloseable {
   }
 
   private static void answer(HttpExchange exchange, int status, String body) throws IOException {
-    byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+    answer(exchange, status, body.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static void answer(HttpExchange exchange, int status, byte[] body) throws IOException {
     exchange
         .getResponseHeaders()
         .set("Content-Type", status == 200 ? "application/json" : "text/plain");
     try (exchange) {
-      exchange.sendResponseHeaders(status, bytes.length);
-      exchange.getResponseBody().write(bytes);
+      exchange.sendResponseHeaders(status, body.length);
+      exchange.getResponseBody().write(body);
     }
   }
 

@@ -216,7 +216,7 @@ public final class TokenVerifier implements Verifier {
         parts.region().intern(),
         parts.identityName().intern(),
         Optional.ofNullable(token.text("iss")).map(String::intern),
-        subject,
+        subject.intern(),
         Optional.ofNullable(token.text("jti")),
         issuedAt,
         expiresAt,

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.http.HttpEntity;
 import org.apache.http.HttpHost;
@@ -24,13 +25,16 @@ import org.apache.http.config.RegistryBuilder;
 import org.apache.http.conn.socket.ConnectionSocketFactory;
 import org.apache.http.conn.socket.LayeredConnectionSocketFactory;
 import org.apache.http.conn.socket.PlainConnectionSocketFactory;
+import org.apache.http.conn.ssl.DefaultHostnameVerifier;
 import org.apache.http.conn.ssl.SSLConnectionSocketFactory;
+import org.apache.http.conn.util.PublicSuffixMatcher;
 import org.apache.http.entity.ByteArrayEntity;
 import org.apache.http.entity.ContentType;
 import org.apache.http.impl.client.CloseableHttpClient;
 import org.apache.http.impl.client.HttpClientBuilder;
 import org.apache.http.impl.conn.PoolingHttpClientConnectionManager;
 import org.apache.http.protocol.HttpContext;
+import org.apache.http.ssl.SSLContexts;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,6 +100,8 @@ final class NomadHttp {
         .disableCookieManagement()
         .disableAuthCaching()
         .disableContentCompression()
+        // Without cookies nobody needs the public suffix list, a megabyte of memory.
+        .setPublicSuffixMatcher(new PublicSuffixMatcher(List.of(), List.of()))
         .setUserAgent("taskrole")
         .addInterceptorLast((HttpRequest request, HttpContext _) -> authorize(config, request))
         .addInterceptorLast((HttpResponse response, HttpContext context) ->
@@ -193,9 +199,9 @@ final class NomadHttp {
     private SSLConnectionSocketFactory current() throws IOException {
       return config.tls().isPresent()
           ? new SSLConnectionSocketFactory(
-              new NomadTls(config.tls().get()).socketFactory(),
-              SSLConnectionSocketFactory.getDefaultHostnameVerifier())
-          : SSLConnectionSocketFactory.getSocketFactory();
+              new NomadTls(config.tls().get()).socketFactory(), new DefaultHostnameVerifier())
+          : new SSLConnectionSocketFactory(
+              SSLContexts.createDefault(), new DefaultHostnameVerifier());
     }
 
     @Override

@@ -6,7 +6,6 @@ import io.taskrole.refusal.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -57,13 +56,14 @@ public final class Policy implements RoleRules {
 
   private static Refusal none(Workload workload) {
     return Reason.NO_ROLE_FOR_TASK.refusal(
-        String.format(
-            Locale.ROOT,
-            "Operator: add a rule to the roles file for namespace %s, job %s, group %s, task %s; none"
-                + " matches.",
-            RoleChoice.shown(workload.namespace()),
-            RoleChoice.shown(workload.job()),
-            RoleChoice.shown(workload.group()),
-            RoleChoice.shown(workload.task())));
+        "Operator: add a rule to the roles file for namespace "
+            + RoleChoice.shown(workload.namespace())
+            + ", job "
+            + RoleChoice.shown(workload.job())
+            + ", group "
+            + RoleChoice.shown(workload.group())
+            + ", task "
+            + RoleChoice.shown(workload.task())
+            + "; none matches.");
   }
 }

@@ -122,11 +122,14 @@ public final class RolesFile {
                     new Rule(
                         pattern,
                         template,
-                        duration.orElse(Duration.ofHours(1)),
-                        region.map(Region::name),
-                        policyArns.orElse(List.of()).stream().map(YamlNode.Scalar::text).toList(),
-                        sessionPolicy.map(YamlNode.Scalar::text),
-                        attest.orElse(AttestLevel.BEARER),
+                        new Rule.Terms(
+                            duration.orElse(Duration.ofHours(1)),
+                            region.map(Region::name),
+                            policyArns.orElse(List.of()).stream()
+                                .map(YamlNode.Scalar::text)
+                                .toList(),
+                            sessionPolicy.map(YamlNode.Scalar::text),
+                            attest.orElse(AttestLevel.BEARER)),
                         mapping.place().line())));
   }
 
