@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -95,6 +96,7 @@ public final class Demo implements AutoCloseable {
     step("survive an STS outage: the running task asks again", this::surviveOutage);
     step("say so: a new task asks while STS is down", this::tellOutage);
     step("recover: STS is back, nothing was restarted", this::recover);
+    step("stop the task: its token buys nothing any more", this::stopTask);
     step("stop: SIGTERM", this::stop);
   }
 
@@ -243,6 +245,27 @@ public final class Demo implements AutoCloseable {
     }
     require(answer.status() == 200, answer.toString());
     return "the new task has " + answer.text("AccessKeyId");
+  }
+
+  private String stopTask() throws Broken, IOException, InterruptedException {
+    String token = Files.readString(tokenFile);
+    require(ask(token).status() == 200, "the task was refused before it stopped");
+    ClientNode.Run run = issuer.node().find(allocation);
+    require(run != null, "the agent does not know the allocation");
+    long begun = time.nanos();
+    Objects.requireNonNull(run).status("complete");
+    Answer answer = ask(token);
+    while (answer.status() == 200 && time.nanos() - begun < Duration.ofSeconds(5).toNanos()) {
+      time.sleep(Duration.ofMillis(5));
+      answer = ask(token);
+    }
+    require(
+        answer.status() == 403 && answer.text("code").equals("AllocationStopped"),
+        answer.toString());
+    return "refused "
+        + (time.nanos() - begun) / 1_000_000
+        + " ms after Nomad knew, though the token is still in time\ntaskrole says: "
+        + answer.text("message");
   }
 
   private String stop() throws Broken, InterruptedException {

@@ -14,7 +14,7 @@ class DemoTest {
     StringWriter told = new StringWriter();
     assertThat(Demo.run(new PrintWriter(told), TimeSource.system())).as("%s", told).isTrue();
     assertThat(told.toString())
-        .contains("10. stop")
+        .contains("11. stop")
         .contains("Operator: add a rule")
         .contains("Every step held.")
         .doesNotContain("Exception");

@@ -1,5 +1,6 @@
 package io.taskrole.nomad;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -70,9 +71,11 @@ class NomadTlsTest {
     agent.createContext(
         "/",
         exchange -> {
+          boolean lists = exchange.getRequestURI().getPath().endsWith("/allocations");
+          exchange.getResponseHeaders().set("X-Nomad-Index", "7");
           try (exchange) {
             exchange.sendResponseHeaders(200, 2);
-            exchange.getResponseBody().write(new byte[] {'{', '}'});
+            exchange.getResponseBody().write((lists ? "[]" : "{}").getBytes(US_ASCII));
           }
         });
     agent.start();
@@ -111,6 +114,27 @@ class NomadTlsTest {
                 file("cert.pem", TestAuthority.pem(identity.certificate())),
                 file("key.pem", TestAuthority.pem(key))))
         .hasSize(2);
+  }
+
+  @Test
+  void allocations_areListedOverMutualTls_byTheFilesAsTheyAre() throws IOException {
+    TestAuthority.Identity identity = AUTHORITY.issue("CN=client", "EC");
+    Path ca = file("ca.pem", TestAuthority.pem(OTHER.certificate()));
+    NomadConfig config =
+        new NomadConfig(
+            URI.create("https://127.0.0.1:" + agent.getAddress().getPort()),
+            Optional.empty(),
+            Optional.of("2b046d1a-6c1e-03be-2751-028cbff36c51"),
+            Optional.of(
+                new NomadConfig.Tls(
+                    ca,
+                    Optional.of(file("cert.pem", TestAuthority.pem(identity.certificate()))),
+                    Optional.of(file("key.pem", TestAuthority.pem(identity.key().getPrivate()))))));
+    try (AgentSource source = new AgentSource(config, (_, _) -> false)) {
+      assertThatThrownBy(() -> source.list(0, Duration.ZERO)).isInstanceOf(IOException.class);
+      file("ca.pem", TestAuthority.pem(OTHER.certificate(), AUTHORITY.certificate()));
+      assertThat(source.list(0, Duration.ZERO).index()).isEqualTo(7);
+    }
   }
 
   @Test
