@@ -172,7 +172,7 @@ public class Decisions {
     @Override
     public Finding find(WorkloadIdentity identity, long deadlineNanos) {
       return new Finding.Placed(
-          new Placement(identity, Applicant.of(identity.workload()), Set.of()));
+          new Placement(identity, Applicant.of(identity.workload()), true, Set.of()));
     }
 
     @Override

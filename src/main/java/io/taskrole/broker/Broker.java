@@ -230,9 +230,14 @@ public final class Broker implements CredentialBroker, AutoCloseable {
         if (decision instanceof Decision.Granted(var grant, _, _)) {
           trail.granted(grant);
           AttestLevel wanted = wanted(decision);
-          yield level.compareTo(wanted) < 0
-              ? new Decision.Denied(Refusals.unproven(wanted, level, obstacle))
-              : decision;
+          if (level.compareTo(wanted) >= 0) {
+            yield decision;
+          }
+          // A task asks before Nomad tells of its network: that is no refusal for good.
+          yield new Decision.Denied(
+              placement.isNetworkTold()
+                  ? Refusals.unproven(wanted, level, obstacle)
+                  : Refusals.networkNotTold());
         }
         yield decision;
       }

@@ -12,11 +12,15 @@ import java.util.Set;
  *
  * @param identity what the token says
  * @param applicant what the rules are asked about
+ * @param isNetworkTold whether Nomad has told of the allocation's network yet
  * @param addresses the addresses that Nomad gave the allocation; none in host mode, and while Nomad
  *     has not told them yet
  */
 public record Placement(
-    WorkloadIdentity identity, Applicant applicant, Set<InetAddress> addresses) {
+    WorkloadIdentity identity,
+    Applicant applicant,
+    boolean isNetworkTold,
+    Set<InetAddress> addresses) {
   public Workload workload() {
     return applicant.workload();
   }

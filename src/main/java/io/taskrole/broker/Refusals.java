@@ -33,6 +33,11 @@ final class Refusals {
             + ".");
   }
 
+  static Refusal networkNotTold() {
+    return Reason.NOMAD_UNAVAILABLE.refusal(
+        "Wait and ask again: Nomad has not told yet which address this allocation has.");
+  }
+
   static Refusal fault() {
     return Reason.STS_UNAVAILABLE.refusal(
         "Operator: taskrole failed on this request; its log has the cause under this request id.");

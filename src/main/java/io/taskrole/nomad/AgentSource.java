@@ -53,11 +53,11 @@ final class AgentSource implements AllocationSource, AutoCloseable {
     NomadApiClient client = index > 0 ? held : prompt;
     return told(
         "list the allocations of node " + node,
-        () -> listing(client.getNodesApi().allocations(node, options)));
+        () -> listing(node, client.getNodesApi().allocations(node, options)));
   }
 
-  private static Listing listing(ServerQueryResponse<List<AllocationListStub>> response)
-      throws IOException {
+  private static Listing listing(
+      String node, ServerQueryResponse<List<AllocationListStub>> response) throws IOException {
     if (response.getHttpResponse().getFirstHeader("X-Nomad-Index") == null) {
       throw new IOException("the answer has no X-Nomad-Index: nomad.address is no Nomad agent");
     }
@@ -66,7 +66,7 @@ final class AgentSource implements AllocationSource, AutoCloseable {
     for (AllocationListStub stub : response.getValue()) {
       if (stub.getClientStatus() == null && stub.getJobId() == null) {
         AllocationId.parse(stub.getId()).ifPresent(unchanged::add);
-      } else {
+      } else if (node.equals(stub.getNodeId())) {
         AllocationReader.read(stub).ifPresent(changed::add);
       }
     }

@@ -13,6 +13,7 @@ import java.util.Set;
  * @param job the job's id; a child's own
  * @param parent the id of the job that a periodic or dispatched child comes from, empty otherwise
  * @param tasks the tasks of the allocation's group by name; never empty
+ * @param isNetworkTold whether Nomad has told of the allocation's network yet, host mode included
  * @param addresses the addresses of the allocation's own network, none in host mode and while
  *     pending
  */
@@ -25,6 +26,7 @@ record Allocation(
     String group,
     Status status,
     Map<String, Task> tasks,
+    boolean isNetworkTold,
     Set<InetAddress> addresses) {
 
   /** {@code ClientStatus}. */
@@ -77,6 +79,7 @@ record Allocation(
 
   /** The same allocation in another status. */
   Allocation with(Status other) {
-    return new Allocation(id, modifyIndex, namespace, job, parent, group, other, tasks, addresses);
+    return new Allocation(
+        id, modifyIndex, namespace, job, parent, group, other, tasks, isNetworkTold, addresses);
   }
 }

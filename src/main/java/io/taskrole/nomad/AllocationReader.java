@@ -48,6 +48,7 @@ final class AllocationReader {
             stub.getTaskGroup().intern(),
             status.get(),
             tasks(job, group, stub.getTaskStates()),
+            unmapped(stub, "NetworkStatus") instanceof Map<?, ?>,
             addresses(map(unmapped(stub, "NetworkStatus")))));
   }
 

@@ -167,7 +167,11 @@ final class NomadPlacements implements Placements {
       return isConfirmed ? new Finding.NotHere(taskStopped(workload)) : null;
     }
     return new Finding.Placed(
-        new Placement(identity, new Applicant(workload, task.meta()), allocation.addresses()));
+        new Placement(
+            identity,
+            new Applicant(workload, task.meta()),
+            allocation.isNetworkTold(),
+            allocation.addresses()));
   }
 
   private static Refusal notHere(WorkloadIdentity identity) {

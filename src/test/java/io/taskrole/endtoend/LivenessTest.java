@@ -76,6 +76,32 @@ class LivenessTest {
   }
 
   @Test
+  void allocationThatNomadMovedElsewhere_isRefused() {
+    try (TestDaemon test = TestDaemon.start(directory)) {
+      var task = test.billing();
+      String token = task.sign();
+      assertThat(test.get(token).status()).isEqualTo(200);
+      run(test, task.allocation()).node("00000000-0000-0000-0000-000000000000");
+      test.until(() -> test.get(token).code().equals("AllocationNotHere"));
+    }
+  }
+
+  @Test
+  void addressNotToldYet_isNoRefusalForGood() {
+    String rules = TestDaemon.ROLES + "    attest: address\n";
+    try (TestDaemon test = TestDaemon.start(directory, rules, "")) {
+      var task = test.billing();
+      String token = task.sign();
+      run(test, task.allocation()).status("pending");
+      test.until(() -> test.get(token).code().equals("NomadUnavailable"));
+      run(test, task.allocation()).status("running");
+      test.until(() -> test.get(token).code().equals("CallerNotAllocation"));
+      run(test, task.allocation()).address("127.0.0.1");
+      test.until(() -> test.get(token).status() == 200);
+    }
+  }
+
+  @Test
   void nomadDown_runningTaskIsServed_unknownOneIsTold_untilNomadIsBack() {
     try (TestDaemon test = TestDaemon.start(directory)) {
       String running = test.billing().sign();

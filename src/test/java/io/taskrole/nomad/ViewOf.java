@@ -41,6 +41,7 @@ final class ViewOf {
         "api",
         status,
         Map.of("server", new Allocation.Task(isTaskDead, Map.of(), java.util.List.of())),
+        true,
         Set.of());
   }
 
