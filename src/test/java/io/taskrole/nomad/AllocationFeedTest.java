@@ -18,9 +18,9 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -59,6 +59,7 @@ class AllocationFeedTest {
     final AtomicInteger lookUps = new AtomicInteger();
     final AtomicInteger lists = new AtomicInteger();
     volatile Object truth = new IOException("nobody answers");
+    volatile CountDownLatch lookUpsHeld = new CountDownLatch(0);
 
     @Override
     public Listing list(long index, Duration hold) throws IOException {
@@ -72,6 +73,11 @@ class AllocationFeedTest {
         }
       } else {
         lookUps.incrementAndGet();
+        try {
+          lookUpsHeld.await();
+        } catch (InterruptedException e) {
+          throw new IOException("interrupted", e);
+        }
         answer = truth;
       }
       if (answer instanceof IOException e) {
@@ -212,15 +218,24 @@ class AllocationFeedTest {
   void manyAskers_shareTheLookUps() throws Exception {
     tell(listing(5));
     script.truth = listing(5);
-    List<Future<String>> answers = new ArrayList<>();
+    script.lookUpsHeld = new CountDownLatch(1);
+    List<String> answers = new CopyOnWriteArrayList<>();
+    List<Thread> askers = new ArrayList<>();
     for (int i = 0; i < 500; i++) {
       String id = String.format("00000000-0000-0000-0000-%012d", 1000 + i);
-      answers.add(threads.submit(() -> ask(id)));
+      askers.add(Thread.startVirtualThread(() -> answers.add(ask(id))));
     }
-    for (Future<String> answer : answers) {
-      assertThat(answer.get()).isEqualTo("AllocationNotHere");
+    for (Thread asker : askers) {
+      while (asker.getState() != Thread.State.TIMED_WAITING) {
+        TIME.sleep(Duration.ofMillis(1));
+      }
     }
-    assertThat(script.lookUps.get()).isBetween(1, 3);
+    script.lookUpsHeld.countDown();
+    for (Thread asker : askers) {
+      asker.join();
+    }
+    assertThat(answers).hasSize(500).containsOnly("AllocationNotHere");
+    assertThat(script.lookUps).as("the first asker's, and one for all who came since").hasValue(2);
   }
 
   @Test
