@@ -62,6 +62,10 @@ public final class Daemon implements AutoCloseable {
 
   private static final Duration TEND_EVERY = Duration.ofSeconds(1);
   private static final int ERASURES = 5;
+
+  /** Callers are told meanwhile that taskrole is starting. */
+  private static final Duration WARM_UP = Duration.ofSeconds(10);
+
   private static final Duration FIRST_KEY_SET = Duration.ofMillis(500);
   private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors());
 
@@ -133,7 +137,7 @@ public final class Daemon implements AutoCloseable {
     credentials = server.start(LOOPS);
 
     StsSource sts = own(new StsSource(config.sts(), time));
-    blocking.execute(sts::warmUp);
+    Thread warming = warmUp(sts);
     var onNomad = new NomadEvents();
     NomadView nomad =
         own(
@@ -174,9 +178,10 @@ public final class Daemon implements AutoCloseable {
     onRulesChanged.set(broker::rulesChanged);
     onNomad.broker = broker;
     nomad.start();
+    await(warming);
     server.open(broker);
     live.start();
-    tend(broker);
+    tend(broker, server);
     watch(keys, nomad, live, broker, server, log);
     AdminServer administration =
         own(new AdminServer(vertx, config.listen().admin(), health, metrics));
@@ -246,7 +251,33 @@ public final class Daemon implements AutoCloseable {
     return vertx;
   }
 
-  private void tend(Broker broker) {
+  /**
+   * Loads what exchanges need, on a thread that holds no carrier, before the first of them; what
+   * fails here is told when it is asked for.
+   */
+  private static Thread warmUp(StsSource sts) {
+    return Thread.ofPlatform()
+        .daemon()
+        .name("warm-up")
+        .start(() -> {
+          try {
+            sts.warmUp();
+          } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.ERROR, "the STS client could not be made ready", e);
+          }
+        });
+  }
+
+  private static void await(Thread warming) {
+    try {
+      warming.join(WARM_UP);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void tend(Broker broker, CredentialServer server) {
+    var collection = new IdleCollection(server::requests, time);
     Thread tending =
         Thread.ofVirtual()
             .name("leases")
@@ -256,6 +287,7 @@ public final class Daemon implements AutoCloseable {
                   for (int i = 0; i < ERASURES; i++) {
                     time.sleep(TEND_EVERY.dividedBy(ERASURES));
                     broker.erase();
+                    collection.look();
                   }
                   broker.tend();
                 } catch (InterruptedException e) {

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /**
@@ -48,6 +49,7 @@ public final class CredentialServer implements AutoCloseable {
       Executor blocking,
       TaskPace pace,
       AtomicInteger connections,
+      LongAdder requests,
       int mostConnections,
       CompletableFuture<CredentialBroker> broker,
       CompletableFuture<Void> stopping) {}
@@ -85,6 +87,7 @@ public final class CredentialServer implements AutoCloseable {
             blocking,
             new TaskPace(time),
             new AtomicInteger(),
+            new LongAdder(),
             (int) connections,
             new CompletableFuture<>(),
             new CompletableFuture<>());
@@ -119,6 +122,11 @@ public final class CredentialServer implements AutoCloseable {
   /** How many connections are open. */
   public int connections() {
     return shared.connections().get();
+  }
+
+  /** How many requests have come so far. */
+  public long requests() {
+    return shared.requests().sum();
   }
 
   /** Stops listening, lets the requests in flight end, and closes the connections. */

@@ -165,6 +165,7 @@ final class CredentialVerticle extends VerticleBase {
     Exchange(HttpServerRequest request, Peer peer) {
       this.request = request;
       this.ends = peer.ends;
+      shared.requests().increment();
     }
 
     void begin() {

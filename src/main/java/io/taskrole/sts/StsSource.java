@@ -87,9 +87,23 @@ public final class StsSource implements CredentialSource, AutoCloseable {
                 .build());
   }
 
-  /** Builds the client of the configured region, which takes a while the first time. */
+  /**
+   * Builds the client of the configured region and takes one exchange through another of its kind,
+   * which we answer ourselves: all that the SDK loads the first time would take a caller's time.
+   *
+   * <p>To be called on a platform thread, before the first exchange: the classes that it
+   * initialises are then never waited for by virtual threads.
+   */
   public void warmUp() {
-    client(config.region().name());
+    String region = config.region().name();
+    client(region);
+    try (StsClient rehearsing = newClient(region, new Rehearsal())) {
+      rehearsing.assumeRoleWithWebIdentity(Rehearsal.request());
+    } catch (SdkException e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the rehearsal of an exchange failed: " + e.getClass().getSimpleName());
+    }
   }
 
   @Override
@@ -214,11 +228,11 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   }
 
   private StsClient client(String region) {
-    return clients.computeIfAbsent(region, this::newClient);
+    return clients.computeIfAbsent(region, name -> newClient(name, http));
   }
 
   /** Names everything that the SDK would otherwise look for in the daemon's own surroundings. */
-  private StsClient newClient(String name) {
+  private StsClient newClient(String name, SdkHttpClient http) {
     Region region = Region.of(name);
     URI uri = config.endpoint().orElseGet(() -> regional(region));
     // Known once and for all: the SDK would run its partition rules for each call.
