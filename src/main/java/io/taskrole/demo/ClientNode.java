@@ -57,6 +57,11 @@ public final class ClientNode {
     return runs.get(allocation);
   }
 
+  /** Several changes as one piece of news. */
+  public synchronized void atOnce(Runnable changes) {
+    changes.run();
+  }
+
   /** Removes an allocation from the list, as Nomad's garbage collection does. */
   public synchronized void forget(String allocation) {
     runs.remove(allocation);

@@ -24,6 +24,7 @@ import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -313,6 +314,7 @@ public final class Issuer implements AutoCloseable {
     private Duration life = Duration.ofHours(1);
     private Duration age = Duration.ZERO;
     private boolean isHere = true;
+    private Consumer<ClientNode.Run> nature = _ -> {};
 
     private Token(Issuer issuer, String namespace, String job, String group, String task) {
       this.issuer = issuer;
@@ -325,6 +327,12 @@ public final class Issuer implements AutoCloseable {
     /** Sets the allocation id; otherwise a random one. */
     public Token allocation(String allocation) {
       this.allocation = allocation;
+      return this;
+    }
+
+    /** What the allocation is like from the first that Nomad tells of it. */
+    public Token running(Consumer<ClientNode.Run> nature) {
+      this.nature = nature;
       return this;
     }
 
@@ -386,7 +394,8 @@ public final class Issuer implements AutoCloseable {
     /** Signs with the issuer's active key; from then on, the task runs on the issuer's node. */
     public String sign() {
       if (isHere) {
-        issuer.node.run(allocation, namespace, job, group, task);
+        issuer.node.atOnce(
+            () -> nature.accept(issuer.node.run(allocation, namespace, job, group, task)));
       }
       return issuer.sign(
           "{\"alg\":\"RS256\",\"kid\":\"" + issuer.activeKeyId() + "\",\"typ\":\"JWT\"}",

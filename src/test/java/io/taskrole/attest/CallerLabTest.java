@@ -10,7 +10,6 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -62,11 +61,9 @@ class CallerLabTest {
   }
 
   /** A task in the bridge's network. */
-  private String bridged(TestDaemon test, Issuer.Token task, int last) {
-    String token = task.sign();
+  private String bridged(Issuer.Token task, int last) {
     lab.namespace(task.allocation(), last);
-    Objects.requireNonNull(test.issuer().node().find(task.allocation())).address(lab.address(last));
-    return token;
+    return task.running(run -> run.address(lab.address(last))).sign();
   }
 
   private static void refused(Reply reply) {
@@ -85,8 +82,8 @@ class CallerLabTest {
     try (TestDaemon test = daemon("kernel")) {
       Issuer.Token victim = test.billing();
       Issuer.Token thief = test.billing();
-      String victims = bridged(test, victim, 2);
-      bridged(test, thief, 3);
+      String victims = bridged(victim, 2);
+      bridged(thief, 3);
 
       served(from(test, victim.allocation(), victims));
       assertThat(test.audit(1).getFirst()).contains("\"attested\":\"kernel\"");
@@ -102,8 +99,8 @@ class CallerLabTest {
     try (TestDaemon test = daemon("bearer")) {
       Issuer.Token victim = test.billing();
       Issuer.Token thief = test.billing();
-      String victims = bridged(test, victim, 2);
-      bridged(test, thief, 3);
+      String victims = bridged(victim, 2);
+      bridged(thief, 3);
       String hostMode = test.billing().sign();
 
       served(from(test, victim.allocation(), victims));
@@ -122,8 +119,8 @@ class CallerLabTest {
     try (TestDaemon test = daemon("address")) {
       Issuer.Token victim = test.billing();
       Issuer.Token thief = test.billing();
-      String victims = bridged(test, victim, 2);
-      bridged(test, thief, 3);
+      String victims = bridged(victim, 2);
+      bridged(thief, 3);
       served(from(test, victim.allocation(), victims));
 
       // With NET_RAW or NET_ADMIN in its namespace the thief answers for the victim's address.
@@ -144,9 +141,8 @@ class CallerLabTest {
     lab.bridge();
     try (TestDaemon test = daemon("address")) {
       Issuer.Token task = test.billing();
-      String token = task.sign();
       lab.namespace(task.allocation(), 4);
-      Objects.requireNonNull(test.issuer().node().find(task.allocation())).status("pending");
+      String token = task.running(run -> run.status("pending")).sign();
       served(from(test, task.allocation(), token));
       assertThat(test.audit(1).getFirst()).contains("\"attested\":\"kernel\"");
     }
@@ -157,7 +153,7 @@ class CallerLabTest {
     lab.bridge();
     lab.neighbour("taskrole-lan");
     try (TestDaemon test = daemon("bearer")) {
-      String bridged = bridged(test, test.billing(), 2);
+      String bridged = bridged(test.billing(), 2);
       String hostMode = test.billing().sign();
       served(test.get(hostMode));
       refused(from(test, "taskrole-lan", bridged));

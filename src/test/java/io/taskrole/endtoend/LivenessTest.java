@@ -138,10 +138,10 @@ class LivenessTest {
   void childOfAPeriodicJob_mapsAsItsParent() {
     try (TestDaemon test = TestDaemon.start(directory)) {
       var task = test.billing();
-      test.issuer()
-          .node()
-          .run(task.allocation(), "payments", "billing/periodic-1795422480", "api", "server")
-          .parent("billing");
+      ClientNode node = test.issuer().node();
+      node.atOnce(() ->
+          node.run(task.allocation(), "payments", "billing/periodic-1795422480", "api", "server")
+              .parent("billing"));
       assertThat(test.get(task.sign()).status()).isEqualTo(200);
     }
   }
@@ -157,15 +157,12 @@ class LivenessTest {
               allow: "arn:aws:iam::123456789012:role/payments-*"
         """;
     try (TestDaemon test = TestDaemon.start(directory, rules, "")) {
-      var allowed = test.billing();
-      String token = allowed.sign();
-      run(test, allowed.allocation()).meta("aws_role", TestDaemon.ROLE);
-      assertThat(test.get(token).text("RoleArn")).isEqualTo(TestDaemon.ROLE);
+      var allowed = test.billing().running(run -> run.meta("aws_role", TestDaemon.ROLE));
+      assertThat(test.get(allowed.sign()).text("RoleArn")).isEqualTo(TestDaemon.ROLE);
 
-      var greedy = test.billing();
-      String greedyToken = greedy.sign();
-      run(test, greedy.allocation()).meta("aws_role", "arn:aws:iam::123456789012:role/admin");
-      Reply refused = test.get(greedyToken);
+      String admin = "arn:aws:iam::123456789012:role/admin";
+      var greedy = test.billing().running(run -> run.meta("aws_role", admin));
+      Reply refused = test.get(greedy.sign());
       assertThat(refused.code()).isEqualTo("NoRoleForTask");
       assertThat(refused.text("message"))
           .contains("role/admin is not allowed by the rule in line 2");
