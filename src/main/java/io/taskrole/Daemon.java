@@ -60,6 +60,9 @@ public final class Daemon implements AutoCloseable {
   /** The default of Nomad's {@code client.cgroup_parent}. */
   private static final String CGROUP_PARENT = "nomad.slice";
 
+  /** Less than the shortest session, 15 minutes, has left when its renewal is due at the latest. */
+  private static final Duration ENDING_SOON = Duration.ofMinutes(3);
+
   private static final Duration TEND_EVERY = Duration.ofSeconds(1);
   private static final int ERASURES = 5;
 
@@ -334,10 +337,17 @@ public final class Daemon implements AutoCloseable {
     health.add(() ->
         Optional.ofNullable(exchangeTrouble)
             .map(refusal -> new Health.Problem(refusal.reason().code(), refusal.message(), false)));
+    health.add(() -> endingSoon(broker));
+    health.add("leases", () -> Optional.of((long) broker.leases()));
+    health.add("outageBudgetSeconds", () -> broker.outageBudget().map(Duration::toSeconds));
     health.add(() -> log.problem().map(text -> new Health.Problem("AuditLogFailing", text, false)));
 
     metrics.build(BuildInfo.read().version(), Runtime.version().toString());
     metrics.gauge("taskrole_leases", "Leases that live now.", broker::leases);
+    metrics.gauge(
+        "taskrole_lease_outage_budget_seconds",
+        "How long every lease would be served if STS vanished now; absent without any to renew.",
+        () -> broker.outageBudget().map(budget -> budget.toNanos() / 1e9).orElse(Double.NaN));
     metrics.gauge("taskrole_rules", "Rules in force.", live::size);
     metrics.gauge(
         "taskrole_roles_file_refused",
@@ -394,6 +404,19 @@ public final class Daemon implements AutoCloseable {
               true));
     }
     return state.problem().map(text -> new Health.Problem("NomadTrouble", text, false));
+  }
+
+  private static Optional<Health.Problem> endingSoon(Broker broker) {
+    return broker
+        .outageBudget()
+        .filter(budget -> budget.compareTo(ENDING_SOON) < 0)
+        .map(budget ->
+            new Health.Problem(
+                "LeasesEndSoon",
+                "a lease that could not be renewed is served for "
+                    + budget.toSeconds()
+                    + " s more; see the reasons of the last exchanges in taskrole_exchanges_total",
+                false));
   }
 
   private static void awaitFirst(KeySetFollower keys, NomadView nomad) {

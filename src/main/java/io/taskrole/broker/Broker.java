@@ -16,6 +16,7 @@ import io.taskrole.refusal.Reason;
 import io.taskrole.telemetry.AuditSink;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 import java.util.function.DoubleSupplier;
@@ -275,6 +276,14 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   /** How many leases live now. */
   public int leases() {
     return leases.count();
+  }
+
+  /**
+   * How long every task that has credentials now would keep them if STS vanished at this moment;
+   * empty when nobody has any that STS would renew.
+   */
+  public Optional<Duration> outageBudget() {
+    return leases.outageBudget();
   }
 
   /** Erases every lease. */

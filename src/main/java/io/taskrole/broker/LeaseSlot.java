@@ -102,6 +102,18 @@ final class LeaseSlot {
         : null;
   }
 
+  /**
+   * How long the lease is served yet if STS never renews it; null when there is none, or when it
+   * ends anyway because its task has shown no newer token.
+   */
+  @Nullable Duration servedWithoutSts() {
+    Instant now = time.instant();
+    Lease held = live(now);
+    return held == null || !isTokenUsable(tokenExpires)
+        ? null
+        : Duration.between(now, held.credentials().expiration().minus(terms.floor()));
+  }
+
   /** The live lease, null as well when a caller should wait a moment for its successor. */
   @Nullable Lease worthServing() {
     Instant now = time.instant();

@@ -11,6 +11,7 @@ import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -201,6 +202,21 @@ final class Leases {
       live += slot.live() == null ? 0 : 1;
     }
     return live;
+  }
+
+  /**
+   * How long every live lease would be served if STS renewed none from now on; empty without any. A
+   * lease that ends anyway, because its task has shown no newer token, does not count.
+   */
+  Optional<Duration> outageBudget() {
+    Duration least = null;
+    for (LeaseSlot slot : slots.asMap().values()) {
+      Duration served = slot.servedWithoutSts();
+      if (served != null && (least == null || served.compareTo(least) < 0)) {
+        least = served;
+      }
+    }
+    return Optional.ofNullable(least);
   }
 
   private void dropIf(Predicate<LeaseSlot> condition) {

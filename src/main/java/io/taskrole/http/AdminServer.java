@@ -18,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,7 +55,7 @@ public final class AdminServer implements AutoCloseable {
     Router router = Router.router(vertx);
     router
         .get("/healthz")
-        .handler(context -> answer(context, 200, new Health.Report(true, List.of())));
+        .handler(context -> answer(context, 200, new Health.Report(true, List.of(), Map.of())));
     router
         .get("/readyz")
         .handler(context -> {
@@ -114,6 +115,9 @@ public final class AdminServer implements AutoCloseable {
     try (JsonGenerator json = FACTORY.createGenerator(out)) {
       json.writeStartObject();
       json.writeStringField("status", word(report));
+      for (Map.Entry<String, Long> figure : report.figures().entrySet()) {
+        json.writeNumberField(figure.getKey(), figure.getValue());
+      }
       json.writeArrayFieldStart("problems");
       for (Health.Lasting lasting : report.problems()) {
         json.writeStartObject();

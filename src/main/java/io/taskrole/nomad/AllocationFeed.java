@@ -35,12 +35,12 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
 
   /**
    * Added to the pause for each byte of the last list: however busy a full node is, reading about
-   * it takes a hundredth of a core or two. What changes after a quiet time is heard at once.
+   * it takes a few hundredths of a core. What changes after a quiet time is heard at once.
    */
-  private static final Duration PAUSE_PER_BYTE = Duration.ofNanos(300);
+  private static final Duration PAUSE_PER_BYTE = Duration.ofNanos(150);
 
-  /** A stop must be known within a second. */
-  private static final Duration LONGEST_PAUSE = Duration.ofMillis(600);
+  /** A stop must be known within a second, and reading a long list takes a third of that. */
+  private static final Duration LONGEST_PAUSE = Duration.ofMillis(300);
 
   /** Between two look-ups out of turn, each of the whole node's list. */
   private static final Duration LOOK_UP_EVERY = Duration.ofMillis(250);

@@ -50,6 +50,17 @@ final class NomadHttp {
   private static final int LARGEST_ERROR = 4 * 1024;
   private static final int LARGEST_ANSWER = 16 << 20;
 
+  /**
+   * The feed rests after so many bytes: read in one go, a full node's list holds a core long enough
+   * for requests to feel it.
+   */
+  private static final int SLICE = 16 * 1024;
+
+  private static final Duration REST = Duration.ofMillis(2);
+
+  /** In all of one list: what has stopped must be known within a second. */
+  private static final int RESTS = 150;
+
   private NomadHttp() {}
 
   /** Where the SDK believes the agent to be; a socket has no host. */
@@ -105,7 +116,7 @@ final class NomadHttp {
         .setUserAgent("taskrole")
         .addInterceptorLast((HttpRequest request, HttpContext _) -> authorize(config, request))
         .addInterceptorLast((HttpResponse response, HttpContext context) ->
-            bound(response, context, known, read + READ.toMillis()))
+            bound(response, context, known, read + READ.toMillis(), !hold.isPositive()))
         .build();
   }
 
@@ -135,7 +146,11 @@ final class NomadHttp {
 
   /** Reads the whole answer here, where it can be bounded, and leaves the SDK what it needs. */
   private static void bound(
-      HttpResponse response, HttpContext context, AllocationFilter.Known known, long millis)
+      HttpResponse response,
+      HttpContext context,
+      AllocationFilter.Known known,
+      long millis,
+      boolean isHurried)
       throws IOException {
     HttpEntity entity = response.getEntity();
     if (entity == null) {
@@ -145,7 +160,7 @@ final class NomadHttp {
     boolean isGood = response.getStatusLine().getStatusCode() == 200;
     String path = HttpClientContext.adapt(context).getRequest().getRequestLine().getUri();
     byte[] body;
-    try (Deadline in = new Deadline(entity.getContent(), millis)) {
+    try (Body in = new Body(entity.getContent(), millis, isHurried)) {
       if (isGood && path.contains("/allocations")) {
         body = AllocationFilter.filter(in, known);
       } else {
@@ -158,14 +173,18 @@ final class NomadHttp {
             body, ContentType.APPLICATION_JSON.withCharset(StandardCharsets.UTF_8)));
   }
 
-  /** Fails a body that comes so slowly that no read ever times out. */
-  private static final class Deadline extends FilterInputStream {
+  /** Fails a body that comes so slowly that no read ever times out; reads it in slices. */
+  private static final class Body extends FilterInputStream {
+    private final TimeSource time = TimeSource.system();
     private final long endNanos;
     private long count;
+    private long rested;
+    private int rests;
 
-    Deadline(InputStream in, long millis) {
+    Body(InputStream in, long millis, boolean isHurried) {
       super(in);
-      endNanos = TimeSource.system().nanos() + millis * 1_000_000;
+      this.endNanos = time.nanos() + millis * 1_000_000;
+      this.rests = isHurried ? 0 : RESTS;
     }
 
     @Override
@@ -184,8 +203,18 @@ final class NomadHttp {
     }
 
     private void check() throws IOException {
-      if (TimeSource.system().nanos() - endNanos > 0) {
+      if (time.nanos() - endNanos > 0) {
         throw new InterruptedIOException("the Nomad agent's answer takes too long");
+      }
+      if (rests > 0 && count - rested >= SLICE) {
+        rests--;
+        rested = count;
+        try {
+          time.sleep(REST);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new InterruptedIOException("stopping");
+        }
       }
     }
   }

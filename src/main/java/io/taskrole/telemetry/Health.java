@@ -2,10 +2,12 @@ package io.taskrole.telemetry;
 
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 
@@ -26,11 +28,16 @@ public final class Health {
   /** A problem, and since when it has been seen. */
   public record Lasting(Problem problem, Instant since) {}
 
-  /** All there is to tell. */
-  public record Report(boolean ready, List<Lasting> problems) {}
+  /**
+   * All there is to tell.
+   *
+   * @param figures numbers that an operator asks for beside the problems, by name
+   */
+  public record Report(boolean ready, List<Lasting> problems, Map<String, Long> figures) {}
 
   private final InstantSource time;
   private final List<Supplier<Optional<Problem>>> checks = new CopyOnWriteArrayList<>();
+  private final Map<String, Supplier<Optional<Long>>> figures = new ConcurrentSkipListMap<>();
   private final Map<String, Instant> since = new ConcurrentHashMap<>();
 
   public Health(InstantSource time) {
@@ -42,6 +49,11 @@ public final class Health {
     checks.add(check);
   }
 
+  /** Adds a number; it must come from memory, and is left out while it is empty. */
+  public void add(String name, Supplier<Optional<Long>> figure) {
+    figures.put(name, figure);
+  }
+
   /** Asks every check. */
   public Report report() {
     List<Problem> problems = checks.stream().flatMap(check -> check.get().stream()).toList();
@@ -51,6 +63,8 @@ public final class Health {
             .map(problem ->
                 new Lasting(problem, since.computeIfAbsent(problem.code(), _ -> time.instant())))
             .toList();
-    return new Report(problems.stream().noneMatch(Problem::blocking), lasting);
+    Map<String, Long> numbers = new LinkedHashMap<>();
+    figures.forEach((name, figure) -> figure.get().ifPresent(value -> numbers.put(name, value)));
+    return new Report(problems.stream().noneMatch(Problem::blocking), lasting, numbers);
   }
 }

@@ -90,12 +90,17 @@ public final class Metrics {
     exchangeTime.observe(nanos / NANOS);
   }
 
-  /** Adds a value that is read at each scrape. */
+  /** Adds a value that is read at each scrape, and left out while it is not a number. */
   public void gauge(String name, String help, DoubleSupplier value) {
     GaugeWithCallback.builder()
         .name(name)
         .help(help)
-        .callback(callback -> callback.call(value.getAsDouble()))
+        .callback(callback -> {
+          double now = value.getAsDouble();
+          if (!Double.isNaN(now)) {
+            callback.call(now);
+          }
+        })
         .register(registry);
   }
 

@@ -280,6 +280,50 @@ class LeasesTest {
   }
 
   @Test
+  void outageBudget_isThatOfTheLeaseThatEndsFirst() {
+    assertThat(leases.outageBudget()).isEmpty();
+    await("t", Duration.ofHours(2));
+    assertThat(leases.outageBudget()).contains(Duration.ofMinutes(60).minusSeconds(30));
+    time.advance(Duration.ofMinutes(10));
+    leases.await(
+        new LeaseRequest(
+            new Lease.Key(ALLOCATION, "sidecar", GRANT),
+            Applicant.of(new Workload("payments", "billing", "api", "sidecar")),
+            BearerToken.of("s"),
+            time.instant().plus(Duration.ofHours(2))),
+        farAway());
+    assertThat(leases.outageBudget()).contains(Duration.ofMinutes(50).minusSeconds(30));
+  }
+
+  @Test
+  void outageBudget_isWhatTasksReallyGet() {
+    Duration life = Duration.ofHours(3);
+    await("t", life);
+    // The worst moment for STS to vanish: just before the renewal is due.
+    time.advance(Duration.ofMinutes(34));
+    leases.tend();
+    assertThat(source.calls()).hasSize(1);
+    source.goDown();
+    Duration budget = leases.outageBudget().orElseThrow();
+
+    time.advance(budget.minusSeconds(1));
+    leases.tend();
+    issued(await("t", life));
+    time.advance(Duration.ofSeconds(1));
+    assertThat(reason(await("t", life))).isEqualTo(Reason.STS_UNAVAILABLE);
+    assertThat(leases.outageBudget()).isEmpty();
+  }
+
+  @Test
+  void outageBudget_leavesOutWhatEndsWithOrWithoutSts() {
+    await("old", Duration.ofMinutes(35));
+    time.advance(Duration.ofMinutes(41));
+    leases.tend();
+    assertThat(leases.count()).isEqualTo(1);
+    assertThat(leases.outageBudget()).isEmpty();
+  }
+
+  @Test
   void await_withLittleLifeLeft_waitsForTheSuccessor() {
     Lease old = issued(await("t", Duration.ofMinutes(30)));
     time.advance(Duration.ofMinutes(45));

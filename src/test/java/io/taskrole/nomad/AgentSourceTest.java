@@ -169,6 +169,19 @@ class AgentSourceTest {
     assertThatThrownBy(() -> source.list(0, Duration.ZERO)).isInstanceOf(IOException.class);
   }
 
+  /** No read ever times out; the answer as a whole does. */
+  @Test
+  void drippingAnswer_isGivenUp() {
+    AgentSource source = knowingItsNode();
+    agent.next(socket -> {
+      ScriptedHttp.write(
+          socket, "HTTP/1.1 200 OK\r\nX-Nomad-Index: 7\r\nContent-Length: 1000\r\n\r\n[");
+      agent.drip(" ".repeat(200), Duration.ofMillis(500)).play(socket);
+    });
+    assertThatThrownBy(() -> source.list(0, Duration.ZERO))
+        .hasMessageContaining("the Nomad agent's answer takes too long");
+  }
+
   @Test
   void unknownNode_isSaid_whereNomadWouldAnswerWithAnEmptyList() {
     agent.next(answer("404 Not Found", "node not found"));
