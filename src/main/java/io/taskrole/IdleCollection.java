@@ -23,8 +23,9 @@ final class IdleCollection {
   private static final Duration APART = Duration.ofSeconds(3);
 
   private final LongSupplier requests;
+  private final LongSupplier used;
+  private final Runnable collector;
   private final TimeSource time;
-  private final Optional<MemoryPoolMXBean> old;
   private long seen = -1;
   private long usedAfter;
   private long notBeforeNanos;
@@ -33,16 +34,26 @@ final class IdleCollection {
    * Builds it; nothing is collected yet.
    *
    * @param requests how many requests have come so far
+   * @param used bytes of the heap that only a whole collection frees
+   * @param collector collects the whole heap
    */
-  IdleCollection(LongSupplier requests, TimeSource time) {
+  IdleCollection(LongSupplier requests, LongSupplier used, Runnable collector, TimeSource time) {
     this.requests = requests;
+    this.used = used;
+    this.collector = collector;
     this.time = time;
     this.notBeforeNanos = time.nanos() + APART.toNanos();
+  }
+
+  /** That of this process. */
+  static IdleCollection ofThisProcess(LongSupplier requests, TimeSource time) {
     // Of the two generations the old one may grow further.
-    this.old =
+    Optional<MemoryPoolMXBean> old =
         ManagementFactory.getMemoryPoolMXBeans().stream()
             .filter(pool -> pool.getType() == MemoryType.HEAP)
             .max(Comparator.comparingLong(pool -> pool.getUsage().getMax()));
+    return new IdleCollection(
+        requests, () -> old.map(pool -> pool.getUsage().getUsed()).orElse(0L), System::gc, time);
   }
 
   /** Collects when no request has come since the last look and it is worth it. */
@@ -50,14 +61,12 @@ final class IdleCollection {
     long now = requests.getAsLong();
     boolean isQuiet = now == seen;
     seen = now;
-    if (isQuiet && time.nanos() - notBeforeNanos >= 0 && used() - usedAfter >= GROWTH_BYTES) {
-      System.gc();
-      usedAfter = used();
+    if (isQuiet
+        && time.nanos() - notBeforeNanos >= 0
+        && used.getAsLong() - usedAfter >= GROWTH_BYTES) {
+      collector.run();
+      usedAfter = used.getAsLong();
       notBeforeNanos = time.nanos() + APART.toNanos();
     }
-  }
-
-  private long used() {
-    return old.map(pool -> pool.getUsage().getUsed()).orElse(0L);
   }
 }

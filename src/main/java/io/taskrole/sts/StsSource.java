@@ -93,16 +93,14 @@ public final class StsSource implements CredentialSource, AutoCloseable {
    *
    * <p>To be called on a platform thread, before the first exchange: the classes that it
    * initialises are then never waited for by virtual threads.
+   *
+   * @throws SdkException when the SDK cannot do what every exchange needs
    */
   public void warmUp() {
     String region = config.region().name();
     client(region);
     try (StsClient rehearsing = newClient(region, new Rehearsal())) {
       rehearsing.assumeRoleWithWebIdentity(Rehearsal.request());
-    } catch (SdkException e) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "the rehearsal of an exchange failed: " + e.getClass().getSimpleName());
     }
   }
 

@@ -114,6 +114,8 @@ class PipelineTest {
       String others = other.sign();
       String firstBilling = test.get(billing).text("AccessKeyId");
       String firstOther = test.get(others).text("AccessKeyId");
+      assertThat(test.admin("/readyz").body())
+          .containsPattern("\"leases\":2,\"outageBudgetSeconds\":35[56][0-9],\"problems\":\\[]");
 
       test.writeRoles("roles: [{match: {namespace: payments}, role: nonsense}]");
       test.until(() -> test.admin("/readyz").body().contains("RolesFileRefused"));

@@ -101,6 +101,12 @@ class StsSourceTest {
   }
 
   @Test
+  void warmUp_rehearsesAnExchange_andCallsNobody() {
+    source.warmUp();
+    assertThat(server.requests()).isEmpty();
+  }
+
+  @Test
   void request_isUnsigned_andSaysWhatTheGrantSays() {
     server.always(socket -> ScriptedHttp.write(socket, StsAnswers.error(403, "AccessDenied", "")));
     exchange(
