@@ -12,6 +12,7 @@ import tempfile
 import time
 
 HOME, JDK = sys.argv[1:3]
+LAUNCHER = sys.argv[3] if len(sys.argv) > 3 else os.path.join(HOME, "taskrole")
 sys.path.insert(0, os.path.join(HOME, "src", "interop"))
 from processes import Child, environment, free_port  # noqa: E402
 
@@ -80,7 +81,7 @@ class Bench:
         return self.path(name)
 
     def daemon(self):
-        return self.start([os.path.join(HOME, "taskrole"), "agent", "--config", self.path("taskrole.yaml")])
+        return self.start([LAUNCHER, "agent", "--config", self.path("taskrole.yaml")])
 
     def get(self, token):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -225,7 +226,8 @@ def document(rows):
         "",
         "`src/bench/run` makes this page: both sides in one run, in turns, on one machine that also runs the load",
         f"generator: {machine()}. Compare the ratios; the absolute figures are this machine's.",
-        "The other side is a bare Vert.x responder with the same JVM flags, event loops, body and headers.",
+        "taskrole runs as distributed (`src/dist/build`). The other side is a bare Vert.x responder with the same JVM",
+        "flags, event loops, body and headers.",
         f"Medians of {ROUNDS} rounds (start: of 5). Latency counts from the time at which a request was due.",
         "",
         "| measure | taskrole | bare | limit | |",

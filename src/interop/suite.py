@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 
 from processes import TIMEOUT, Child, await_http, environment, free_port
 
-HOME, JDK = sys.argv[1:3]
+HOME, JDK, LAUNCHER = sys.argv[1:4]
 WORK = os.path.join(HOME, "target", "interop")
 JAVA = os.path.join(JDK, "bin", "java")
 PYTHON = os.path.join(WORK, "python", "bin")
@@ -134,9 +135,10 @@ identity: {{issuer: "{self.issuer_url}"}}
 sts: {{region: us-east-1, endpoint: "{sts}"}}
 audit: {{file: audit.jsonl}}
 """)
-        child = self.start([os.path.join(HOME, "taskrole"), "agent", "--config", config],
+        child = self.start([LAUNCHER, "agent", "--config", config],
                            env=environment({"HOME": os.environ.get("HOME", "/")}))
         ready = child.await_line("ready ")
+        self.admin_url = "http://" + re.search(r"admin=(\S+)", ready)[1].removeprefix("http://")
         return re.search(r"credentials=(\S+)", ready)[1], os.path.join(directory, "audit.jsonl")
 
     def token(self, job, allocation, seconds=3600):
@@ -315,8 +317,10 @@ def main():
             failed += results.count(False)
             rows.append((client, row))
         moto = check_moto(lab, v)
-        passed += moto.count(True)
-        failed += moto.count(False)
+        alone = check_demo(directory) + check_answers(lab)
+        for results in (moto, alone):
+            passed += results.count(True)
+            failed += results.count(False)
         text = document(rows, v, moto)
         print(text)
         with open(f"{HOME}/docs/clients.md", "w") as f:
@@ -347,6 +351,28 @@ def check_moto(lab, v):
         results.append(code == 0 and f"arn:aws:sts::{ACCOUNT}:assumed-role/{job}/" in said)
         if not results[-1]:
             print(said, file=sys.stderr)
+    return results
+
+
+def check_demo(directory):
+    """The distribution alone, with nothing of its surroundings set: every step of its demo holds."""
+    done = subprocess.run([LAUNCHER, "demo"], env={"PATH": "/usr/bin:/bin", "HOME": f"{directory}/none"},
+                          cwd=directory, capture_output=True, text=True, timeout=TIMEOUT)
+    held = done.returncode == 0 and "Every step held." in done.stdout
+    if not held:
+        print(done.stdout, done.stderr, file=sys.stderr)
+    return [held]
+
+
+def check_answers(lab):
+    """What else is asked of the distribution: health, metrics, and a bad file told by its line."""
+    results = []
+    for path, expected in (("/healthz", "ok"), ("/readyz", '"outageBudgetSeconds"'), ("/metrics", "taskrole_leases")):
+        with urllib.request.urlopen(lab.admin_url + path, timeout=TIMEOUT) as answer:
+            results.append(expected in answer.read().decode())
+    bad = lab.write("bad.yaml", "sts: {region: nowhere}\nsts: {}\n")
+    done = subprocess.run([LAUNCHER, "check", "--config", bad], capture_output=True, text=True, timeout=TIMEOUT)
+    results.append(done.returncode == 2 and f"{bad}:2:1" in done.stdout + done.stderr)
     return results
 
 
