@@ -4,6 +4,7 @@ import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.BrokerConfig;
 import io.taskrole.broker.Caller;
+import io.taskrole.broker.ExchangeLimits;
 import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.broker.Outcome;
 import io.taskrole.broker.SessionCredentials;
@@ -113,6 +114,7 @@ public class Decisions {
         new Broker(
             new BrokerConfig(Duration.ofMillis(850)),
             PlacementConfig.STANDARD,
+            new ExchangeLimits(16, 50),
             verifier,
             new Everywhere(),
             new ConnectionAttestor(

@@ -4,6 +4,7 @@ import com.sun.management.UnixOperatingSystemMXBean;
 import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.broker.ExchangeLimits;
 import io.taskrole.broker.Prefetched;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.http.AdminServer;
@@ -163,6 +164,7 @@ public final class Daemon implements AutoCloseable {
             new Broker(
                 config.broker(),
                 config.placement(),
+                new ExchangeLimits(config.sts().concurrency(), config.sts().rate()),
                 new TokenVerifier(config.identity(), keys, time),
                 nomad.placements(),
                 new ConnectionAttestor(nomad.placements(), NAMESPACES, CGROUP_PARENT),

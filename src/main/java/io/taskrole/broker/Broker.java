@@ -54,6 +54,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
   public Broker(
       BrokerConfig config,
       PlacementConfig placement,
+      ExchangeLimits limits,
       Verifier verifier,
       Placements placements,
       CallerAttestor attestor,
@@ -75,7 +76,16 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     this.holdNanos = config.answerWithin().minus(ANSWER_RESERVE).toNanos();
     this.leases =
         new Leases(
-            source, this::isEntitled, listener, LeaseTerms.STANDARD, time, jitter, exchanges);
+            new Exchanges(
+                limits,
+                new SourceCalls(source, listener, exchanges, time),
+                Exchanges.sleeping(exchanges, time),
+                time,
+                jitter),
+            this::isEntitled,
+            LeaseTerms.STANDARD,
+            time,
+            jitter);
   }
 
   @Override

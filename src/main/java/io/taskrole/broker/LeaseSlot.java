@@ -21,6 +21,10 @@ final class LeaseSlot {
   static final class Flight {
     final CompletableFuture<Outcome> landing = new CompletableFuture<>();
     final BearerToken token;
+
+    /** Its place in line, once it has one. */
+    volatile @Nullable Ticket ticket;
+
     private volatile @Nullable Refusal trouble;
 
     private Flight(BearerToken token) {
@@ -78,7 +82,7 @@ final class LeaseSlot {
   private long renewAtNanos;
   private volatile boolean renewalFails;
   private int failedRenewals;
-  private boolean dropped;
+  private volatile boolean dropped;
 
   LeaseSlot(LeaseRequest request, LeaseTerms terms, TimeSource time) {
     this.key = request.key();
@@ -171,6 +175,15 @@ final class LeaseSlot {
     }
     flight = new Flight(token);
     return flight;
+  }
+
+  /** A renewal can wait until so little of the lease is left that SDKs ask again and again. */
+  Urgency renewalUrgency() {
+    return time.instant().isBefore(freshUntil) ? Urgency.RENEWAL : Urgency.CALLER;
+  }
+
+  boolean isDropped() {
+    return dropped;
   }
 
   /** The token that the next attempt of a flight should send: the newest. */

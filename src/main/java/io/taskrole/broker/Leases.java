@@ -15,7 +15,6 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.DoubleSupplier;
@@ -31,8 +30,6 @@ import org.jspecify.annotations.Nullable;
  * #await} blocks.
  */
 final class Leases {
-  private static final System.Logger LOG = System.getLogger(Leases.class.getName());
-
   /** Far above the tasks of one node; a bound on memory, not a working limit. */
   private static final int MAXIMUM = 8_000;
 
@@ -44,31 +41,25 @@ final class Leases {
 
   private record Dropped(Lease lease, long eraseAtNanos) {}
 
-  private final CredentialSource source;
   private final Entitlement entitlement;
-  private final ExchangeListener listener;
   private final LeaseTerms terms;
   private final TimeSource time;
   private final DoubleSupplier jitter;
-  private final Executor exchanges;
+  private final Exchanges exchanges;
   private final Queue<Dropped> dropped = new ConcurrentLinkedQueue<>();
   private final Cache<Lease.Key, LeaseSlot> slots;
 
   Leases(
-      CredentialSource source,
+      Exchanges exchanges,
       Entitlement entitlement,
-      ExchangeListener listener,
       LeaseTerms terms,
       TimeSource time,
-      DoubleSupplier jitter,
-      Executor exchanges) {
-    this.source = source;
+      DoubleSupplier jitter) {
+    this.exchanges = exchanges;
     this.entitlement = entitlement;
-    this.listener = listener;
     this.terms = terms;
     this.time = time;
     this.jitter = jitter;
-    this.exchanges = exchanges;
     this.slots =
         Caffeine.newBuilder()
             .maximumSize(MAXIMUM)
@@ -103,7 +94,7 @@ final class Leases {
     if (slot.live() == null
         && slot.approach(request.token()) instanceof Approach.Wait(var flight, var starts)
         && starts) {
-      launch(slot, flight, terms.exchangeBudget());
+      launch(slot, flight, terms.exchangeBudget(), Urgency.PREFETCH);
       return Prefetched.BEGUN;
     }
     return Prefetched.KNOWN;
@@ -114,26 +105,61 @@ final class Leases {
    * then says why there is none yet.
    */
   Outcome await(LeaseRequest request, long deadlineNanos) {
+    return switch (ask(request)) {
+      case Answer.Now(var outcome) -> outcome;
+      case Answer.Later later -> later.orHeld(land(later.flight(), deadlineNanos));
+    };
+  }
+
+  /** What a caller gets: the outcome, or the exchange that will have it. */
+  sealed interface Answer {
+    /** The outcome is known. */
+    record Now(Outcome outcome) implements Answer {}
+
+    /** An exchange has to end first, which {@code flight} tells. */
+    record Later(LeaseSlot slot, Flight flight) implements Answer {
+      /** A lease that lives is better than any refusal. */
+      Outcome orHeld(Outcome outcome) {
+        return rather(slot.live(), outcome);
+      }
+    }
+  }
+
+  /** The lease, or the exchange that will bring it, begun when there is none. Never blocks. */
+  Answer ask(LeaseRequest request) {
     while (true) {
       LeaseSlot slot = slots.get(request.key(), _ -> new LeaseSlot(request, terms, time));
       slot.learn(request.token(), request.tokenExpires());
       Lease served = slot.worthServing();
       if (served != null) {
-        return new Outcome.Issued(served);
+        return new Answer.Now(new Outcome.Issued(served));
       }
       switch (slot.approach(request.token())) {
         case Approach.Served(var lease) -> {
-          return new Outcome.Issued(lease);
+          return new Answer.Now(new Outcome.Issued(lease));
         }
         case Approach.Gone() -> slots.asMap().remove(slot.key, slot);
         case Approach.Known(var refusal) -> {
-          return rather(slot.live(), new Outcome.Refused(refusal));
+          return new Answer.Now(rather(slot.live(), new Outcome.Refused(refusal)));
         }
         case Approach.Wait(var flight, var starts) -> {
+          Lease held = slot.live();
           if (starts) {
-            launch(slot, flight, slot.live() == null ? terms.exchangeBudget() : Duration.ZERO);
+            launch(
+                slot,
+                flight,
+                held == null ? terms.exchangeBudget() : Duration.ZERO,
+                Urgency.CALLER);
+          } else {
+            hasten(flight);
           }
-          return rather(slot.live(), land(flight, deadlineNanos));
+          Refusal trouble = exchanges.trouble(request.key().grant());
+          if (trouble != null) {
+            flight.inTrouble(trouble);
+          }
+          return held != null && trouble != null
+              ? new Answer.Now(new Outcome.Issued(held))
+              : new Answer.Later(slot, flight);
         }
       }
     }
@@ -154,7 +180,7 @@ final class Leases {
       } else {
         Flight flight = slot.beginRenewal();
         if (flight != null) {
-          launch(slot, flight, Duration.ZERO);
+          launch(slot, flight, Duration.ZERO, slot.renewalUrgency());
         }
       }
     }
@@ -173,6 +199,7 @@ final class Leases {
 
   /** Drops exactly the leases whose grant no longer holds, and every remembered refusal. */
   void rulesChanged() {
+    exchanges.forgetRefusals();
     for (LeaseSlot slot : slots.asMap().values()) {
       if (entitlement.holds(slot.key, slot.applicant)) {
         slot.forgetRefusal();
@@ -193,6 +220,11 @@ final class Leases {
     for (Dropped gone = dropped.poll(); gone != null; gone = dropped.poll()) {
       gone.lease().erase();
     }
+  }
+
+  /** How many exchanges wait for their turn. */
+  int waiting() {
+    return exchanges.waiting();
   }
 
   /** How many leases are live now. */
@@ -258,35 +290,75 @@ final class Leases {
     }
   }
 
-  private void launch(LeaseSlot slot, Flight flight, Duration budget) {
-    exchanges.execute(() -> fly(slot, flight, budget));
+  private void launch(LeaseSlot slot, Flight flight, Duration budget, Urgency urgency) {
+    Refusal standing = exchanges.standing(slot.key, flight.token);
+    if (standing != null) {
+      land(slot, flight, new Exchange.Failed(standing), flight.token);
+      return;
+    }
+    Ticket ticket = new Ticket(slot.key, urgency, new Journey(slot, flight, budget));
+    flight.ticket = ticket;
+    exchanges.submit(ticket);
   }
 
-  private void fly(LeaseSlot slot, Flight flight, Duration budget) {
-    long endNanos = time.nanos() + budget.toNanos();
-    Exchange result = new Exchange.Failed(Refusals.fault());
-    BearerToken used = flight.token;
-    try {
-      for (int attempt = 0; ; attempt++) {
-        used = attempt == 0 ? flight.token : slot.newestToken();
-        result = exchange(slot, used);
-        if (!(result instanceof Exchange.Failed(var refusal))
-            || !isWorthAnother(refusal, slot, used)) {
-          break;
-        }
-        flight.inTrouble(refusal);
-        Duration pause = pause(attempt);
-        if (time.nanos() + pause.toNanos() - endNanos >= 0) {
-          break;
-        }
-        time.sleep(pause);
+  private void hasten(Flight flight) {
+    Ticket ticket = flight.ticket;
+    if (ticket != null) {
+      exchanges.promote(ticket, Urgency.CALLER);
+    }
+  }
+
+  private void land(LeaseSlot slot, Flight flight, Exchange result, BearerToken used) {
+    eraseLater(slot.land(flight, result, used, jitter.getAsDouble()));
+  }
+
+  /** A flight from its first attempt to its end. Its methods are never called at the same time. */
+  private final class Journey implements Ticket.Purpose {
+    private final LeaseSlot slot;
+    private final Flight flight;
+    private final Duration budget;
+    private int attempts;
+    private long endNanos;
+
+    Journey(LeaseSlot slot, Flight flight, Duration budget) {
+      this.slot = slot;
+      this.flight = flight;
+      this.budget = budget;
+    }
+
+    @Override
+    public boolean isWanted() {
+      return !slot.isDropped();
+    }
+
+    @Override
+    public BearerToken token() {
+      if (attempts == 0) {
+        endNanos = time.nanos() + budget.toNanos();
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
-      LOG.log(System.Logger.Level.ERROR, "exchange failed by a fault of ours", e);
-    } finally {
-      eraseLater(slot.land(flight, result, used, jitter.getAsDouble()));
+      return slot.newestToken();
+    }
+
+    @Override
+    public void ended(Exchange exchange, BearerToken token) {
+      if (exchange instanceof Exchange.Failed(var refusal)
+          && isWorthAnother(refusal, slot, token)) {
+        flight.inTrouble(refusal);
+        Duration pause = pause(attempts++);
+        if (time.nanos() + pause.toNanos() - endNanos < 0) {
+          Ticket ticket = flight.ticket;
+          if (ticket != null) {
+            exchanges.submitAgain(ticket, pause);
+            return;
+          }
+        }
+      }
+      land(slot, flight, exchange, token);
+    }
+
+    @Override
+    public void forsaken() {
+      land(slot, flight, new Exchange.Failed(Refusals.grantChanged()), flight.token);
     }
   }
 
@@ -300,12 +372,5 @@ final class Leases {
   private Duration pause(int attempt) {
     double ceiling = Math.min(2_000, 100L << Math.min(attempt, 5));
     return Duration.ofMillis(Math.max(50, (long) (ceiling * jitter.getAsDouble())));
-  }
-
-  private Exchange exchange(LeaseSlot slot, BearerToken token) {
-    long begun = time.nanos();
-    Exchange result = source.exchange(slot.key.grant(), slot.session, token);
-    listener.ended(result, time.nanos() - begun);
-    return result;
   }
 }

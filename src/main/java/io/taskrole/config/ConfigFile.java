@@ -303,8 +303,9 @@ public final class ConfigFile {
     Optional<URI> endpoint = uri(fields, "endpoint", Set.of("http", "https"));
     Duration timeout = duration(fields, "timeout", "1s", "60s").orElse(Duration.ofSeconds(6));
     int concurrency = fields.integer("concurrency", 1, 256).orElse(16);
+    int rate = fields.integer("rate", 1, 10_000).orElse(50);
     fields.end();
-    return region.map(name -> new StsConfig(name, endpoint, timeout, concurrency));
+    return region.map(name -> new StsConfig(name, endpoint, timeout, concurrency, rate));
   }
 
   private Optional<Duration> duration(YamlFields fields, String key, String least, String most) {

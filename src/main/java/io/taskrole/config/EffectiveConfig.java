@@ -51,6 +51,7 @@ public final class EffectiveConfig {
         "sts.endpoint: " + config.sts().endpoint().map(Object::toString).orElse("(the Region's)"));
     lines.add("sts.timeout: " + Durations.format(config.sts().timeout()));
     lines.add("sts.concurrency: " + config.sts().concurrency());
+    lines.add("sts.rate: " + config.sts().rate());
     lines.add(
         "audit.file: " + config.audit().file().map(Object::toString).orElse("(standard output)"));
     return lines;

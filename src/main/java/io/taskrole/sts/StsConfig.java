@@ -11,9 +11,11 @@ import java.util.Optional;
  * @param region where STS is asked for roles whose rule names no region
  * @param endpoint in place of the Region's own, for VPC endpoints and tests; for every region then
  * @param timeout for one call, 1 s to 60 s; AWS itself may spend 5 s on fetching the issuer's keys
- * @param concurrency calls in flight at once, 1 to 256; the rest wait in order
+ * @param concurrency calls in flight at once, 1 to 256; the rest wait their turn
+ * @param rate calls a second in the long run, 1 to 10,000; the rest wait their turn
  */
-public record StsConfig(Region region, Optional<URI> endpoint, Duration timeout, int concurrency) {
+public record StsConfig(
+    Region region, Optional<URI> endpoint, Duration timeout, int concurrency, int rate) {
   /** Throws {@link IllegalArgumentException} when a value is out of range. */
   public StsConfig {
     if (timeout.compareTo(Duration.ofSeconds(1)) < 0
@@ -22,6 +24,9 @@ public record StsConfig(Region region, Optional<URI> endpoint, Duration timeout,
     }
     if (concurrency < 1 || concurrency > 256) {
       throw new IllegalArgumentException("concurrency must be 1 to 256");
+    }
+    if (rate < 1 || rate > 10_000) {
+      throw new IllegalArgumentException("rate must be 1 to 10,000");
     }
   }
 }

@@ -16,8 +16,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +39,7 @@ import software.amazon.awssdk.services.sts.model.PolicyDescriptorType;
 
 /**
  * Exchanges tokens with AssumeRoleWithWebIdentity (STS API reference): one unsigned call each,
- * within the configured timeout, at most so many at once, the others waiting in order.
+ * within the configured timeout. How many are made is the caller's business.
  *
  * <p>Safe for concurrent use. Calls must come on virtual threads: the timeout ends a blocked read
  * by interrupting it, which on a platform thread would not.
@@ -50,9 +48,6 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(StsSource.class.getName());
 
   private static final Duration CONNECT = Duration.ofSeconds(2);
-
-  /** How long an exchange may stand in line before it is told that STS is too slow. */
-  private static final Duration QUEUE = Duration.ofSeconds(15);
 
   /** Credentials that end sooner are of no use to any SDK, and STS issues none such. */
   private static final Duration LEAST_LIFE = Duration.ofSeconds(60);
@@ -65,7 +60,6 @@ public final class StsSource implements CredentialSource, AutoCloseable {
 
   private final StsConfig config;
   private final TimeSource time;
-  private final Semaphore calls;
   private final SdkHttpClient http;
   private final Map<String, StsClient> clients = new ConcurrentHashMap<>();
 
@@ -73,7 +67,6 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   public StsSource(StsConfig config, TimeSource time) {
     this.config = config;
     this.time = time;
-    this.calls = new Semaphore(config.concurrency(), true);
     this.http =
         new BoundedHttpClient(
             UrlConnectionHttpClient.builder()
@@ -106,30 +99,6 @@ public final class StsSource implements CredentialSource, AutoCloseable {
 
   @Override
   public Exchange exchange(Grant grant, SessionName session, BearerToken token) {
-    boolean admitted = false;
-    try {
-      admitted = calls.tryAcquire(QUEUE.toMillis(), TimeUnit.MILLISECONDS);
-      return admitted
-          ? call(grant, session, token)
-          : unavailable("Operator: raise sts.concurrency; exchanges wait too long in line.");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return new Exchange.Failed(
-          Reason.STOPPING.refusal("Ask again: taskrole is stopping and will be back."));
-    } finally {
-      if (admitted) {
-        calls.release();
-      }
-    }
-  }
-
-  @Override
-  public void close() {
-    clients.values().forEach(StsClient::close);
-    http.close();
-  }
-
-  private Exchange call(Grant grant, SessionName session, BearerToken token) {
     try {
       AssumeRoleWithWebIdentityResponse response =
           client(grant.region().orElse(config.region().name()))
@@ -143,6 +112,12 @@ public final class StsSource implements CredentialSource, AutoCloseable {
     } catch (SdkException e) {
       return unavailable("Wait and ask again: STS could not be reached, or not in time.");
     }
+  }
+
+  @Override
+  public void close() {
+    clients.values().forEach(StsClient::close);
+    http.close();
   }
 
   private static AssumeRoleWithWebIdentityRequest request(

@@ -70,6 +70,7 @@ class ConfigFileTest {
             "sts.endpoint: (the Region's)",
             "sts.timeout: 6s",
             "sts.concurrency: 16",
+            "sts.rate: 50",
             "audit.file: (standard output)");
   }
 

@@ -20,11 +20,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,7 +47,7 @@ class StsSourceTest {
     source =
         new StsSource(
             new StsConfig(
-                new Region("eu-west-1"), Optional.of(server.uri("")), Duration.ofSeconds(1), 4),
+                new Region("eu-west-1"), Optional.of(server.uri("")), Duration.ofSeconds(1), 4, 50),
             TimeSource.system());
   }
 
@@ -272,32 +269,5 @@ class StsSourceTest {
   void noServer_isUnavailable() {
     server.close();
     assertThat(refusal(exchange(GRANT)).reason()).isEqualTo(Reason.STS_UNAVAILABLE);
-  }
-
-  @Test
-  void concurrencyCap_holds_andTheRestWaitInLine() throws InterruptedException {
-    AtomicInteger inside = new AtomicInteger();
-    AtomicInteger most = new AtomicInteger();
-    server.always(socket -> {
-      most.accumulateAndGet(inside.incrementAndGet(), Math::max);
-      TimeSource.system().sleep(Duration.ofMillis(50));
-      inside.decrementAndGet();
-      ScriptedHttp.write(
-          socket,
-          StsAnswers.issued("ASIAX", "secret", "session", StsAnswers.in(Duration.ofHours(1)), ""));
-    });
-    int callers = 24;
-    CountDownLatch obtained = new CountDownLatch(callers);
-    try (ExecutorService virtual = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (int i = 0; i < callers; i++) {
-        virtual.execute(() -> {
-          if (source.exchange(GRANT, SESSION, TOKEN) instanceof Exchange.Obtained) {
-            obtained.countDown();
-          }
-        });
-      }
-      assertThat(obtained.await(10, TimeUnit.SECONDS)).isTrue();
-    }
-    assertThat(most).hasValue(4);
   }
 }

@@ -1,0 +1,348 @@
+package io.taskrole.broker;
+
+import io.taskrole.broker.CredentialSource.Exchange;
+import io.taskrole.identity.BearerToken;
+import io.taskrole.policy.Grant;
+import io.taskrole.policy.RoleArn;
+import io.taskrole.refusal.Reason;
+import io.taskrole.refusal.Refusal;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which exchange may be made, and when: the budget of calls to STS, and who has the next one.
+ *
+ * <ul>
+ *   <li>Callers go before prefetch, prefetch before renewals; among equals the roles take turns,
+ *       and within a role the first that came is the first.
+ *   <li>The node makes so many calls a second and so many at once, in good times and in bad.
+ *   <li>Where STS throttles or fails, for one account in one Region, calls there become half as
+ *       many each second, down to one in two seconds, and more again with every answer.
+ *   <li>Where STS refuses a role time after time, tasks that it was refused for are refused without
+ *       a call, but for one in a while; tasks that were never refused are not concerned.
+ * </ul>
+ *
+ * <p>A state machine without clock, thread or call of its own: every method takes the time. Not
+ * safe for concurrent use.
+ */
+final class ExchangeQueue {
+  private static final long SECOND = 1_000_000_000L;
+  private static final double LEAST_RATE = 0.5;
+
+  /** Refusals of a role in a row, from which on they are repeated without a call. */
+  private static final int OPENS_AT = 3;
+
+  /** The longest time until a refused role is tried again: 8 s. */
+  private static final int MOST_DOUBLINGS = 3;
+
+  private static final int REMEMBERED_REFUSALS = 1_000;
+
+  private static final Comparator<Ticket> IN_TURN =
+      Comparator.<Ticket, Urgency>comparing(ticket -> ticket.urgency)
+          .thenComparingLong(ticket -> ticket.sequence);
+  private static final Comparator<Ticket> BY_TIME =
+      (one, other) -> Long.compare(one.notBeforeNanos - other.notBeforeNanos, 0);
+
+  private record LaneId(RoleArn role, String region) {}
+
+  private record Refused(BearerToken.Digest token, Refusal refusal) {}
+
+  /** STS for one account in one Region: what throttles and fails as one. */
+  private final class Upstream {
+    private double rate = limits.rate();
+    private boolean isCut;
+    private long lastCut;
+    private long nextStart;
+    private @Nullable Refusal trouble;
+
+    boolean isSlowed() {
+      return rate < limits.rate();
+    }
+
+    void started(long now) {
+      nextStart = now + (isSlowed() ? (long) (SECOND / rate * (0.5 + jitter.getAsDouble())) : 0);
+    }
+
+    void failed(Refusal refusal, long now) {
+      trouble = refusal;
+      if (!isCut || now - lastCut >= SECOND) {
+        isCut = true;
+        lastCut = now;
+        rate = Math.max(LEAST_RATE, rate / 2);
+      }
+    }
+
+    void answered(long now) {
+      trouble = null;
+      if (isSlowed()) {
+        rate = Math.min(limits.rate(), rate * 1.25 + LEAST_RATE);
+        long soon = now + (long) (SECOND / rate);
+        nextStart = nextStart - soon > 0 ? soon : nextStart;
+      }
+    }
+  }
+
+  /** What waits for one role. */
+  private static final class Lane {
+    private final Upstream upstream;
+    private final PriorityQueue<Ticket> ready = new PriorityQueue<>(IN_TURN);
+    private final PriorityQueue<Ticket> delayed = new PriorityQueue<>(BY_TIME);
+    private final Map<Lease.Key, Refused> refused =
+        new LinkedHashMap<>() {
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<Lease.Key, Refused> eldest) {
+            return size() > REMEMBERED_REFUSALS;
+          }
+        };
+    private int flying;
+    private long lastTurn;
+    private int refusalsInARow;
+    private long probeAt;
+
+    Lane(Upstream upstream) {
+      this.upstream = upstream;
+    }
+
+    void wakeDelayed(long now) {
+      for (Ticket head = delayed.peek();
+          head != null && now - head.notBeforeNanos >= 0;
+          head = delayed.peek()) {
+        ready.add(delayed.remove());
+      }
+    }
+
+    void refused(Ticket ticket, BearerToken token, Refusal refusal, long now) {
+      refused.put(ticket.key, new Refused(token.digest(), refusal));
+      refusalsInARow = Math.min(refusalsInARow + 1, OPENS_AT + MOST_DOUBLINGS);
+      probeAt = now + patience();
+    }
+
+    long patience() {
+      return SECOND << Math.max(0, refusalsInARow - OPENS_AT);
+    }
+
+    void forgetRefusals() {
+      refused.clear();
+      refusalsInARow = 0;
+    }
+
+    boolean isIdle() {
+      return flying == 0 && ready.isEmpty() && delayed.isEmpty() && refused.isEmpty();
+    }
+  }
+
+  private final ExchangeLimits limits;
+  private final DoubleSupplier jitter;
+  private final long interval;
+  private final Map<String, Upstream> upstreams = new HashMap<>();
+  private final Map<LaneId, Lane> lanes = new LinkedHashMap<>();
+  private int flying;
+  private int waiting;
+  private long sequences;
+  private long turns;
+
+  /** The budget is a generic cell rate algorithm (ITU-T I.371): the next call's due time. */
+  private long due;
+
+  private boolean isDueKnown;
+
+  ExchangeQueue(ExchangeLimits limits, DoubleSupplier jitter) {
+    this.limits = limits;
+    this.jitter = jitter;
+    this.interval = SECOND / limits.rate();
+  }
+
+  /** Puts an exchange in line. */
+  void add(Ticket ticket, long now) {
+    ticket.sequence = sequences++;
+    addAgain(ticket, now);
+  }
+
+  /** Puts an exchange that was made, or is new, in line for that time, at its old place. */
+  void addAgain(Ticket ticket, long notBefore) {
+    ticket.notBeforeNanos = notBefore;
+    lane(ticket).delayed.add(ticket);
+    waiting++;
+  }
+
+  /** Moves an exchange forward, when it still waits. */
+  void promote(Ticket ticket, Urgency urgency) {
+    if (urgency.compareTo(ticket.urgency) < 0) {
+      boolean isReady = lane(ticket).ready.remove(ticket);
+      ticket.urgency = urgency;
+      if (isReady) {
+        lane(ticket).ready.add(ticket);
+      }
+    }
+  }
+
+  /** The exchange to be made now; null when there is none, or none may be. */
+  @Nullable Ticket poll(long now) {
+    if (flying >= limits.concurrency() || budgetAt(now) - now > 0) {
+      return null;
+    }
+    Lane next = null;
+    for (Lane lane : lanes.values()) {
+      lane.wakeDelayed(now);
+      if (lane.flying < limits.concurrencyOfARole()
+          && now - lane.upstream.nextStart >= 0
+          && goesBefore(lane, next)) {
+        next = lane;
+      }
+    }
+    if (next == null) {
+      return null;
+    }
+    Ticket ticket = next.ready.remove();
+    waiting--;
+    flying++;
+    next.flying++;
+    next.lastTurn = ++turns;
+    next.upstream.started(now);
+    due = (due - now > 0 ? due : now) + interval;
+    return ticket;
+  }
+
+  /** When {@link #poll} may have something again, unless an exchange ends first; or never. */
+  long nextAt(long now) {
+    if (flying >= limits.concurrency()) {
+      return Long.MAX_VALUE;
+    }
+    long soonest = Long.MAX_VALUE;
+    for (Lane lane : lanes.values()) {
+      Ticket head = lane.delayed.peek();
+      if (lane.flying >= limits.concurrencyOfARole() || (lane.ready.isEmpty() && head == null)) {
+        continue;
+      }
+      long at = lane.ready.isEmpty() && head != null ? head.notBeforeNanos : now;
+      long wait = Math.max(at - now, lane.upstream.nextStart - now);
+      soonest = Math.min(soonest, Math.max(0, Math.max(wait, budgetAt(now) - now)));
+    }
+    return soonest == Long.MAX_VALUE ? soonest : now + soonest;
+  }
+
+  /** An exchange that {@link #poll} gave has been made. */
+  void ended(Ticket ticket, Exchange exchange, BearerToken token, long now) {
+    Lane lane = lane(ticket);
+    land(lane);
+    switch (exchange) {
+      case Exchange.Obtained _ -> {
+        lane.upstream.answered(now);
+        lane.refusalsInARow = 0;
+        lane.refused.remove(ticket.key);
+      }
+      case Exchange.Denied(var refusal) -> {
+        lane.upstream.answered(now);
+        lane.refused(ticket, token, refusal, now);
+      }
+      case Exchange.Failed(var refusal) -> {
+        if (refusal.reason().isTransient()) {
+          lane.upstream.failed(refusal, now);
+        } else {
+          lane.upstream.answered(now);
+        }
+        if (refusal.reason() == Reason.ROLE_REFUSED) {
+          lane.refused(ticket, token, refusal, now);
+        }
+      }
+    }
+    tidy(ticket, lane);
+  }
+
+  /** An exchange that {@link #poll} gave will not be made. */
+  void forsaken(Ticket ticket) {
+    Lane lane = lane(ticket);
+    land(lane);
+    tidy(ticket, lane);
+  }
+
+  /**
+   * The refusal that stands for this token of this task, because STS refuses the role again and
+   * again; null when STS is to be asked.
+   */
+  @Nullable Refusal standing(Lease.Key key, BearerToken token, long now) {
+    Lane lane = lanes.get(laneId(key.grant()));
+    if (lane == null || lane.refusalsInARow < OPENS_AT) {
+      return null;
+    }
+    Refused before = lane.refused.get(key);
+    if (before == null || !before.token().equals(token.digest())) {
+      return null;
+    }
+    if (now - lane.probeAt >= 0) {
+      lane.probeAt = now + lane.patience();
+      return null;
+    }
+    return before.refusal();
+  }
+
+  /** What is wrong with STS where it is asked for the grant; null when nothing is known to be. */
+  @Nullable Refusal trouble(Grant grant) {
+    Upstream upstream = upstreams.get(upstreamId(grant));
+    return upstream == null ? null : upstream.trouble;
+  }
+
+  /** Forgets what STS refused: the operator has changed something. */
+  void forgetRefusals() {
+    for (Lane lane : lanes.values()) {
+      lane.forgetRefusals();
+    }
+    lanes.values().removeIf(Lane::isIdle);
+  }
+
+  /** How many exchanges wait for their turn. */
+  int waiting() {
+    return waiting;
+  }
+
+  private static boolean goesBefore(Lane lane, @Nullable Lane best) {
+    Ticket head = lane.ready.peek();
+    if (head == null || best == null) {
+      return head != null;
+    }
+    Ticket other = best.ready.element();
+    return head.urgency == other.urgency
+        ? lane.lastTurn < best.lastTurn
+        : head.urgency.compareTo(other.urgency) < 0;
+  }
+
+  private void land(Lane lane) {
+    flying--;
+    lane.flying--;
+  }
+
+  private void tidy(Ticket ticket, Lane lane) {
+    if (lane.isIdle()) {
+      lanes.remove(laneId(ticket.key.grant()));
+    }
+  }
+
+  /** The earliest time at which the node's budget has a call: a second's worth may be saved up. */
+  private long budgetAt(long now) {
+    if (!isDueKnown) {
+      isDueKnown = true;
+      due = now;
+    }
+    return due - (SECOND - interval);
+  }
+
+  private Lane lane(Ticket ticket) {
+    Grant grant = ticket.key.grant();
+    return lanes.computeIfAbsent(
+        laneId(grant),
+        _ -> new Lane(upstreams.computeIfAbsent(upstreamId(grant), _ -> new Upstream())));
+  }
+
+  private static LaneId laneId(Grant grant) {
+    return new LaneId(grant.role(), grant.region().orElse(""));
+  }
+
+  private static String upstreamId(Grant grant) {
+    return grant.region().orElse("") + "/" + grant.role().account();
+  }
+}
