@@ -61,7 +61,7 @@ class Bench:
         with open(self.path("taskrole.yaml"), "w") as f:
             f.write(f'listen: {{credentials: ["127.0.0.1:{self.port}"], admin: "127.0.0.1:0"}}\n'
                     f'nomad: {{address: "{self.issuer}"}}\n'
-                    f'sts: {{region: eu-west-1, endpoint: "{self.sts}"}}\n'
+                    f'sts: {{region: eu-west-1, endpoint: "{self.sts}", rate: 10000}}\n'
                     "audit: {file: audit.jsonl}\n")
 
     def path(self, name):

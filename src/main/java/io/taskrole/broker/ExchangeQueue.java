@@ -57,6 +57,7 @@ final class ExchangeQueue {
     private double rate = limits.rate();
     private boolean isCut;
     private long lastCut;
+    private long lastGrown;
     private long nextStart;
     private @Nullable Refusal trouble;
 
@@ -73,13 +74,16 @@ final class ExchangeQueue {
       if (!isCut || now - lastCut >= SECOND) {
         isCut = true;
         lastCut = now;
+        lastGrown = now;
         rate = Math.max(LEAST_RATE, rate / 2);
       }
     }
 
     void answered(long now) {
       trouble = null;
-      if (isSlowed()) {
+      // Once a second at most: the answers of one second tell of one rate.
+      if (isSlowed() && now - lastGrown >= SECOND && now - lastCut >= SECOND) {
+        lastGrown = now;
         rate = Math.min(limits.rate(), rate * 1.25 + LEAST_RATE);
         long soon = now + (long) (SECOND / rate);
         nextStart = nextStart - soon > 0 ? soon : nextStart;

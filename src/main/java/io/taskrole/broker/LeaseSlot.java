@@ -72,6 +72,9 @@ final class LeaseSlot {
 
   private volatile @Nullable Lease lease;
 
+  /** When the lease's life is over by the monotonic clock, whatever becomes of the wall clock. */
+  private volatile long endsAtNanos;
+
   /** From then on so little of the lease is left that SDKs ask again and again. */
   private volatile Instant freshUntil = Instant.MAX;
 
@@ -101,9 +104,17 @@ final class LeaseSlot {
 
   private @Nullable Lease live(Instant now) {
     Lease held = lease;
-    return held != null && now.isBefore(held.credentials().expiration().minus(terms.floor()))
-        ? held
-        : null;
+    return held != null && untilFloor(held, now).isPositive() ? held : null;
+  }
+
+  /**
+   * How long the lease may be served yet: by the wall clock, which is STS's as well, and by the
+   * monotonic one, in case somebody sets the wall clock back.
+   */
+  private Duration untilFloor(Lease held, Instant now) {
+    Duration byWall = Duration.between(now, held.credentials().expiration());
+    Duration byAge = Duration.ofNanos(endsAtNanos - time.nanos());
+    return (byWall.compareTo(byAge) < 0 ? byWall : byAge).minus(terms.floor());
   }
 
   /**
@@ -113,9 +124,7 @@ final class LeaseSlot {
   @Nullable Duration servedWithoutSts() {
     Instant now = time.instant();
     Lease held = live(now);
-    return held == null || !isTokenUsable(tokenExpires)
-        ? null
-        : Duration.between(now, held.credentials().expiration().minus(terms.floor()));
+    return held == null || !isTokenUsable(tokenExpires) ? null : untilFloor(held, now);
   }
 
   /** The live lease, null as well when a caller should wait a moment for its successor. */
@@ -182,6 +191,11 @@ final class LeaseSlot {
     return time.instant().isBefore(freshUntil) ? Urgency.RENEWAL : Urgency.CALLER;
   }
 
+  /** The exchange in flight, null when there is none. */
+  synchronized @Nullable Flight flight() {
+    return flight;
+  }
+
   boolean isDropped() {
     return dropped;
   }
@@ -244,7 +258,11 @@ final class LeaseSlot {
     if (dropped) {
       return new Outcome.Refused(Refusals.grantChanged());
     }
-    Duration life = Duration.between(now, credentials.expiration());
+    Duration told = Duration.between(now, credentials.expiration());
+    // What is longer than was asked for is a wrong clock of ours.
+    Duration asked = key.grant().duration();
+    Duration life = told.compareTo(asked) < 0 ? told : asked;
+    endsAtNanos = time.nanos() + life.toNanos();
     // Between 50 % and 66 % of the life, so that a served lease keeps at least a third of it.
     renewAtNanos = time.nanos() + (long) (life.toNanos() * (0.50 + 0.16 * jitter));
     Duration third = life.dividedBy(3);
@@ -280,12 +298,8 @@ final class LeaseSlot {
   /** Full jitter below 2 s, 4 s, 8 s … 60 s, and never so long that fewer than 5 attempts fit. */
   private Duration renewalPause(Lease held, double jitter) {
     long ceiling = Math.min(60_000L, 1_000L << Math.min(failedRenewals, 6));
-    long fifth = Math.max(1_000L, remaining(held).minus(terms.floor()).toMillis() / 5);
+    long fifth = Math.max(1_000L, untilFloor(held, time.instant()).toMillis() / 5);
     return Duration.ofMillis(Math.max(500L, (long) (Math.min(ceiling, fifth) * jitter)));
-  }
-
-  private Duration remaining(Lease held) {
-    return Duration.between(time.instant(), held.credentials().expiration());
   }
 
   private boolean isTokenUsable(Instant expires) {

@@ -178,11 +178,20 @@ final class Leases {
       } else if (slot.retireWhenIdle()) {
         slots.asMap().remove(slot.key, slot);
       } else {
-        Flight flight = slot.beginRenewal();
-        if (flight != null) {
-          launch(slot, flight, Duration.ZERO, slot.renewalUrgency());
-        }
+        tend(slot);
       }
+    }
+  }
+
+  private void tend(LeaseSlot slot) {
+    Flight begun = slot.beginRenewal();
+    if (begun != null) {
+      launch(slot, begun, Duration.ZERO, slot.renewalUrgency());
+      return;
+    }
+    Flight waiting = slot.flight();
+    if (waiting != null && slot.renewalUrgency() == Urgency.CALLER) {
+      hasten(waiting);
     }
   }
 

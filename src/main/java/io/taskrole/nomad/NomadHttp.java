@@ -22,6 +22,7 @@ import org.apache.http.client.config.CookieSpecs;
 import org.apache.http.client.config.RequestConfig;
 import org.apache.http.client.protocol.HttpClientContext;
 import org.apache.http.config.RegistryBuilder;
+import org.apache.http.conn.ConnectionReleaseTrigger;
 import org.apache.http.conn.socket.ConnectionSocketFactory;
 import org.apache.http.conn.socket.LayeredConnectionSocketFactory;
 import org.apache.http.conn.socket.PlainConnectionSocketFactory;
@@ -160,17 +161,36 @@ final class NomadHttp {
     boolean isGood = response.getStatusLine().getStatusCode() == 200;
     String path = HttpClientContext.adapt(context).getRequest().getRequestLine().getUri();
     byte[] body;
-    try (Body in = new Body(entity.getContent(), millis, isHurried)) {
+    InputStream content = entity.getContent();
+    Body in = new Body(content, millis, isHurried);
+    boolean isWhole = false;
+    try {
       if (isGood && path.contains("/allocations")) {
         body = AllocationFilter.filter(in, known);
       } else {
         body = in.readNBytes(isGood ? LARGEST_ANSWER : LARGEST_ERROR);
       }
       response.setHeader(LENGTH, Long.toString(in.count));
+      isWhole = in.read() < 0;
+    } finally {
+      if (isWhole) {
+        content.close();
+      } else {
+        abort(content);
+      }
     }
     response.setEntity(
         new ByteArrayEntity(
             body, ContentType.APPLICATION_JSON.withCharset(StandardCharsets.UTF_8)));
+  }
+
+  /** Ends the connection: closing the stream would first read all that is still to come. */
+  private static void abort(InputStream content) throws IOException {
+    if (content instanceof ConnectionReleaseTrigger connection) {
+      connection.abortConnection();
+    } else {
+      content.close();
+    }
   }
 
   /** Fails a body that comes so slowly that no read ever times out; reads it in slices. */
@@ -190,8 +210,9 @@ final class NomadHttp {
     @Override
     public int read() throws IOException {
       check();
-      count++;
-      return super.read();
+      int read = super.read();
+      count += read < 0 ? 0 : 1;
+      return read;
     }
 
     @Override
@@ -201,6 +222,10 @@ final class NomadHttp {
       count += Math.max(0, read);
       return read;
     }
+
+    /** Does nothing: a parser that closes what it read would wait for all that is still to come. */
+    @Override
+    public void close() {}
 
     private void check() throws IOException {
       if (time.nanos() - endNanos > 0) {

@@ -11,6 +11,7 @@ import io.taskrole.policy.Grant;
 import io.taskrole.policy.RoleArn;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
+import io.taskrole.secret.Secret;
 import io.taskrole.testing.FakeCredentialSource;
 import io.taskrole.testing.ManualTime;
 import java.time.Duration;
@@ -354,6 +355,29 @@ class LeasesTest {
   }
 
   @Test
+  void await_wallClockSetBack_neverServesPastTheRealEnd() {
+    Lease old = issued(await("t", Duration.ofHours(5)));
+    source.goDown();
+    time.jumpWallClock(Duration.ofHours(-1));
+    time.advance(Duration.ofMinutes(59));
+    assertThat(issued(await("t", Duration.ofHours(5)))).isSameAs(old);
+
+    time.advance(Duration.ofSeconds(31));
+    assertThat(reason(await("t", Duration.ofHours(5)))).isEqualTo(Reason.STS_UNAVAILABLE);
+  }
+
+  @Test
+  void await_obtainedWhileTheWallClockIsBehind_servesNoLongerThanWasAskedFor() {
+    time.jumpWallClock(Duration.ofHours(-1));
+    source.next(expiringIn(Duration.ofHours(2)));
+    issued(await("t", Duration.ofHours(5)));
+    source.goDown();
+
+    time.advance(Duration.ofMinutes(59).plusSeconds(31));
+    assertThat(reason(await("t", Duration.ofHours(5)))).isEqualTo(Reason.STS_UNAVAILABLE);
+  }
+
+  @Test
   void drop_ofAnAllocation_leavesOthersAlone() {
     await("t");
     leases.drop(new AllocationId("00000000-0000-0000-0000-000000000000"));
@@ -406,6 +430,17 @@ class LeasesTest {
         .extracting(FakeCredentialSource.Call::token)
         .containsExactly(BearerToken.of("old"), BearerToken.of("new"));
     assertThat(deferred.recall(request("new", Duration.ofMinutes(50)))).isNotNull();
+  }
+
+  private Exchange expiringIn(Duration life) {
+    return new Exchange.Obtained(
+        new SessionCredentials(
+            "ASIAX",
+            Secret.of("secret"),
+            Secret.of("session"),
+            time.instant().plus(life),
+            "123456789012",
+            Optional.empty()));
   }
 
   private Leases leasesOn(Executor executor) {

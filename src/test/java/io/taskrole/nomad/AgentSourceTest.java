@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.nomad.AllocationSource.Listing;
 import io.taskrole.testing.ScriptedHttp;
+import io.taskrole.time.TimeSource;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.URI;
@@ -178,8 +179,12 @@ class AgentSourceTest {
           socket, "HTTP/1.1 200 OK\r\nX-Nomad-Index: 7\r\nContent-Length: 1000\r\n\r\n[");
       agent.drip(" ".repeat(200), Duration.ofMillis(500)).play(socket);
     });
+    long begun = TimeSource.system().nanos();
     assertThatThrownBy(() -> source.list(0, Duration.ZERO))
         .hasMessageContaining("the Nomad agent's answer takes too long");
+    assertThat(Duration.ofNanos(TimeSource.system().nanos() - begun))
+        .as("what is still to come is not waited for")
+        .isLessThan(Duration.ofSeconds(50));
   }
 
   @Test

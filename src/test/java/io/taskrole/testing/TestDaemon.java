@@ -51,7 +51,7 @@ public final class TestDaemon implements AutoCloseable {
               """
               listen: {credentials: ["%s:0"], admin: "127.0.0.1:0"}
               nomad: {address: "%s"}
-              sts: {region: eu-west-1, endpoint: "%s"}
+              sts: {region: eu-west-1, endpoint: "%s", rate: 1000}
               audit: {file: audit.jsonl}
               %s
               """,
