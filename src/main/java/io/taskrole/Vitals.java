@@ -58,6 +58,10 @@ final class Vitals {
         "taskrole_lease_outage_budget_seconds",
         "How long every lease would be served if STS vanished now; absent without any to renew.",
         () -> broker.outageBudget().map(budget -> budget.toNanos() / 1e9).orElse(Double.NaN));
+    metrics.gauge(
+        "taskrole_exchanges_waiting",
+        "Exchanges that wait for their turn at STS.",
+        broker::exchangesWaiting);
     metrics.gauge("taskrole_rules", "Rules in force.", live::size);
     metrics.gauge(
         "taskrole_roles_file_refused",

@@ -283,6 +283,11 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     leases.drop(allocation);
   }
 
+  /** How many exchanges wait for their turn at STS. */
+  public int exchangesWaiting() {
+    return leases.waiting();
+  }
+
   /** How many leases live now. */
   public int leases() {
     return leases.count();

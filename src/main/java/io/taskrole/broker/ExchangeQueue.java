@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *       and within a role the first that came is the first.
  *   <li>The node makes so many calls a second and so many at once, in good times and in bad.
  *   <li>Where STS throttles or fails, for one account in one Region, calls there become half as
- *       many each second, down to one in two seconds, and more again with every answer.
+ *       many each second, down to one in two seconds for callers and one in ten for who can wait,
+ *       and more again with every second that brings answers.
  *   <li>Where STS refuses a role time after time, tasks that it was refused for are refused without
  *       a call, but for one in a while; tasks that were never refused are not concerned.
  * </ul>
@@ -32,7 +33,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class ExchangeQueue {
   private static final long SECOND = 1_000_000_000L;
+
+  /** The slowest pace where STS fails, in calls a second: for callers, and for who can wait. */
   private static final double LEAST_RATE = 0.5;
+
+  private static final double LEAST_RATE_OF_OTHERS = 0.1;
 
   /** Refusals of a role in a row, from which on they are repeated without a call. */
   private static final int OPENS_AT = 3;
@@ -58,15 +63,26 @@ final class ExchangeQueue {
     private boolean isCut;
     private long lastCut;
     private long lastGrown;
-    private long nextStart;
+    private long nextForCallers;
+    private long nextForOthers;
     private @Nullable Refusal trouble;
 
     boolean isSlowed() {
       return rate < limits.rate();
     }
 
+    long nextStart(Urgency urgency) {
+      return urgency == Urgency.CALLER ? nextForCallers : nextForOthers;
+    }
+
     void started(long now) {
-      nextStart = now + (isSlowed() ? (long) (SECOND / rate * (0.5 + jitter.getAsDouble())) : 0);
+      double share = isSlowed() ? 0.5 + jitter.getAsDouble() : 0;
+      nextForCallers = now + (long) (share * pause(Math.max(LEAST_RATE, rate)));
+      nextForOthers = now + (long) (share * pause(rate));
+    }
+
+    private double pause(double rate) {
+      return SECOND / rate;
     }
 
     void failed(Refusal refusal, long now) {
@@ -75,7 +91,7 @@ final class ExchangeQueue {
         isCut = true;
         lastCut = now;
         lastGrown = now;
-        rate = Math.max(LEAST_RATE, rate / 2);
+        rate = Math.max(LEAST_RATE_OF_OTHERS, rate / 2);
       }
     }
 
@@ -85,8 +101,9 @@ final class ExchangeQueue {
       if (isSlowed() && now - lastGrown >= SECOND && now - lastCut >= SECOND) {
         lastGrown = now;
         rate = Math.min(limits.rate(), rate * 1.25 + LEAST_RATE);
-        long soon = now + (long) (SECOND / rate);
-        nextStart = nextStart - soon > 0 ? soon : nextStart;
+        long soon = now + (long) pause(rate);
+        nextForCallers = nextForCallers - soon > 0 ? soon : nextForCallers;
+        nextForOthers = nextForOthers - soon > 0 ? soon : nextForOthers;
       }
     }
   }
@@ -193,8 +210,10 @@ final class ExchangeQueue {
     Lane next = null;
     for (Lane lane : lanes.values()) {
       lane.wakeDelayed(now);
-      if (lane.flying < limits.concurrencyOfARole()
-          && now - lane.upstream.nextStart >= 0
+      Ticket head = lane.ready.peek();
+      if (head != null
+          && lane.flying < limits.concurrencyOfARole()
+          && now - lane.upstream.nextStart(head.urgency) >= 0
           && goesBefore(lane, next)) {
         next = lane;
       }
@@ -219,12 +238,14 @@ final class ExchangeQueue {
     }
     long soonest = Long.MAX_VALUE;
     for (Lane lane : lanes.values()) {
-      Ticket head = lane.delayed.peek();
-      if (lane.flying >= limits.concurrencyOfARole() || (lane.ready.isEmpty() && head == null)) {
+      Ticket head = lane.ready.isEmpty() ? lane.delayed.peek() : lane.ready.peek();
+      if (lane.flying >= limits.concurrencyOfARole() || head == null) {
         continue;
       }
-      long at = lane.ready.isEmpty() && head != null ? head.notBeforeNanos : now;
-      long wait = Math.max(at - now, lane.upstream.nextStart - now);
+      // What is ready no longer waits for its time; a caller that comes to be ready may go sooner.
+      Ticket delayed = lane.delayed.peek();
+      long wait = startsIn(lane, head, now);
+      wait = delayed == null ? wait : Math.min(wait, startsIn(lane, delayed, now));
       soonest = Math.min(soonest, Math.max(0, Math.max(wait, budgetAt(now) - now)));
     }
     return soonest == Long.MAX_VALUE ? soonest : now + soonest;
@@ -302,6 +323,10 @@ final class ExchangeQueue {
   /** How many exchanges wait for their turn. */
   int waiting() {
     return waiting;
+  }
+
+  private static long startsIn(Lane lane, Ticket ticket, long now) {
+    return Math.max(ticket.notBeforeNanos - now, lane.upstream.nextStart(ticket.urgency) - now);
   }
 
   private static boolean goesBefore(Lane lane, @Nullable Lane best) {

@@ -80,6 +80,7 @@ final class Exchanges {
     synchronized (queue) {
       queue.promote(ticket, urgency);
     }
+    advance();
   }
 
   /** See {@link ExchangeQueue#standing}. */

@@ -52,7 +52,7 @@ public final class Metrics {
   private final Histogram exchangeTime =
       Histogram.builder()
           .name("taskrole_exchange_duration_seconds")
-          .help("Time of one call of AssumeRoleWithWebIdentity, waiting in line included.")
+          .help("Time of one call of AssumeRoleWithWebIdentity, from its turn on.")
           .unit(Unit.SECONDS)
           .classicOnly()
           .classicUpperBounds(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)

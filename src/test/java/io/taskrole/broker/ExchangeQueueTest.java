@@ -24,6 +24,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ExchangeQueueTest {
@@ -99,24 +100,25 @@ class ExchangeQueueTest {
     assertThat(poll()).hasSize(1);
   }
 
-  @Test
-  void failures_slowTheirAccountDownToOneInTwoSeconds_andNoOther() {
+  @ParameterizedTest
+  @CsvSource({"CALLER, 40, 60", "PREFETCH, 8, 13", "RENEWAL, 8, 13"})
+  void failures_slowTheirAccountDown_andNoOther(Urgency urgency, int least, int most) {
     String elsewhere = "arn:aws:iam::999999999999:role/other";
-    for (int second = 0; second < 20; second++) {
-      add("down", Urgency.RENEWAL);
+    for (int second = 0; second < 60; second++) {
+      add("down", urgency);
       poll().forEach(ticket -> queue.ended(ticket, DOWN, TOKEN, now));
       now += SECOND;
     }
     int calls = 0;
     for (int second = 0; second < 100; second++) {
-      add("down", Urgency.RENEWAL);
+      add("down", urgency);
       for (Ticket ticket : poll()) {
         calls++;
         queue.ended(ticket, DOWN, TOKEN, now);
       }
       now += SECOND;
     }
-    assertThat(calls).isBetween(40, 60);
+    assertThat(calls).isBetween(least, most);
     assertThat(queue.trouble(grant(arn("down")))).isNotNull();
 
     for (int i = 0; i < 8; i++) {

@@ -168,8 +168,8 @@ class FleetSimulationTest {
         - After all tasks are replaced at once the last has credentials after *T* / *R* seconds at the least: here
           %.0f, on 10,000 nodes %.0f. Throttled calls cost it the rest. Ask AWS for the quota that a restart of the cluster needs,
           or restart in parts.
-        - While STS fails each node tries once in two seconds for each account and Region: *nodes* / 2 calls a second, 5,000
-          for 10,000 nodes. Growing again takes a node some seconds.
+        - While STS fails, a node tries once in ten seconds for each account and Region, and once in two while callers
+          without credentials ask: *nodes* / 10 to *nodes* / 2 calls a second. Growing again takes a node some seconds.
         - What a running task has left when STS vanishes is in [outages](outages.md); it does not depend on the fleet's size.
         """,
         NODES,
