@@ -93,6 +93,10 @@ final class Vitals {
         () -> nomad.state().lookUps());
     metrics.gauge("taskrole_connections", "Open connections.", server::connections);
     metrics.counter(
+        "taskrole_connections_evicted_total",
+        "Connections that were closed to make room for others.",
+        server::evictions);
+    metrics.counter(
         "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
   }
 

@@ -37,7 +37,9 @@ public final class CredentialServer implements AutoCloseable {
   /** Callers that wait for a cold exchange are finished within this time of a stop. */
   private static final Duration DRAIN = Duration.ofSeconds(5);
 
-  private static final int MOST_CONNECTIONS = 16_384;
+  /** What the heap has room for, beside the leases: a connection takes 8 to 15 KiB. */
+  private static final int MOST_CONNECTIONS = 12_288;
+
   private static final int LEAST_CONNECTIONS = 64;
 
   /** What every connection of every address shares. */
@@ -50,6 +52,7 @@ public final class CredentialServer implements AutoCloseable {
       TaskPace pace,
       AtomicInteger connections,
       LongAdder requests,
+      LongAdder evictions,
       int mostConnections,
       CompletableFuture<CredentialBroker> broker,
       CompletableFuture<Void> stopping) {}
@@ -88,6 +91,7 @@ public final class CredentialServer implements AutoCloseable {
             new TaskPace(time),
             new AtomicInteger(),
             new LongAdder(),
+            new LongAdder(),
             (int) connections,
             new CompletableFuture<>(),
             new CompletableFuture<>());
@@ -122,6 +126,11 @@ public final class CredentialServer implements AutoCloseable {
   /** How many connections are open. */
   public int connections() {
     return shared.connections().get();
+  }
+
+  /** How many connections had to go to make room for another so far. */
+  public long evictions() {
+    return shared.evictions().sum();
   }
 
   /** How many requests have come so far. */

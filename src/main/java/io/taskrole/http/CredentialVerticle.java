@@ -19,7 +19,8 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
 import java.util.HexFormat;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -55,7 +56,13 @@ final class CredentialVerticle extends VerticleBase {
   private final SocketAddress socket;
   private final HttpServerOptions options;
   private final Shared shared;
-  private final IdentityHashMap<HttpConnection, Peer> peers = new IdentityHashMap<>();
+
+  /** In the order of their last request. */
+  private final LinkedHashMap<HttpConnection, Peer> peers = new LinkedHashMap<>(16, 0.75f, true);
+
+  /** Those that have not sent a whole request yet, the oldest first. */
+  private final LinkedHashSet<Peer> strangers = new LinkedHashSet<>();
+
   private @Nullable HttpServer server;
 
   CredentialVerticle(SocketAddress socket, HttpServerOptions options, Shared shared) {
@@ -90,20 +97,39 @@ final class CredentialVerticle extends VerticleBase {
   }
 
   private void connected(HttpConnection connection) {
-    boolean admitted = shared.connections().incrementAndGet() <= shared.mostConnections();
+    boolean isFull = shared.connections().incrementAndGet() > shared.mostConnections();
     Peer peer = new Peer(connection);
-    peers.put(connection, peer);
     connection.closeHandler(_ -> {
       shared.connections().decrementAndGet();
       peer.disarm();
       peers.remove(connection);
     });
     connection.exceptionHandler(_ -> {});
-    if (admitted) {
-      peer.arm();
-    } else {
-      connection.close();
+    if (isFull) {
+      shared.evictions().increment();
+      Peer leaves = leastMissed();
+      (leaves == null ? peer : leaves).connection.close();
     }
+    peers.put(connection, peer);
+    peer.arm();
+  }
+
+  /**
+   * Who goes when there is no room: the one that has taken longest over its first request, else the
+   * one that has been idle longest; null when every connection waits for its answer.
+   */
+  private @Nullable Peer leastMissed() {
+    if (!strangers.isEmpty()) {
+      Peer oldest = strangers.getFirst();
+      oldest.disarm();
+      return oldest;
+    }
+    for (Peer peer : peers.values()) {
+      if (peer.isIdle()) {
+        return peer;
+      }
+    }
+    return null;
   }
 
   private Peer peer(HttpServerRequest request) {
@@ -129,13 +155,19 @@ final class CredentialVerticle extends VerticleBase {
     private final HttpConnection connection;
     private final ConnectionEnds ends;
     private @Nullable Long timer;
+    private @Nullable Exchange latest;
 
     Peer(HttpConnection connection) {
       this.connection = connection;
       this.ends = ConnectionEnds.of(connection);
     }
 
+    boolean isIdle() {
+      return latest == null || latest.answered;
+    }
+
     void arm() {
+      strangers.add(this);
       timer =
           vertx.setTimer(
               FIRST_REQUEST.toMillis(),
@@ -146,6 +178,7 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     void disarm() {
+      strangers.remove(this);
       if (timer != null) {
         vertx.cancelTimer(timer);
         timer = null;
@@ -165,6 +198,7 @@ final class CredentialVerticle extends VerticleBase {
     Exchange(HttpServerRequest request, Peer peer) {
       this.request = request;
       this.ends = peer.ends;
+      peer.latest = this;
       shared.requests().increment();
     }
 
