@@ -25,8 +25,15 @@ func check(folder string) (*report, error) {
 	var policies []*source
 	modules := map[string][]*source{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
+		}
+		isHidden := path != folder && strings.HasPrefix(entry.Name(), ".") // what "terraform init" leaves behind
+		if isHidden && entry.IsDir() {
+			return fs.SkipDir
+		}
+		if isHidden || entry.IsDir() {
+			return nil
 		}
 		isJob, isPolicy := strings.HasSuffix(path, ".nomad.hcl"), strings.HasSuffix(path, ".policy.hcl")
 		isModule := strings.HasSuffix(path, ".tf")
