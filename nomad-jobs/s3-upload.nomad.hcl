@@ -1,12 +1,14 @@
-# A batch job that uploads one file with the role that roles.yaml names for it.
+# A batch job, docker with the host's network: uploads one file with the role that roles.yaml names for it.
+# iam/ makes that role.
 variable "bucket" {
   type        = string
   description = "A bucket that the job's role may put objects into."
 }
 
 variable "region" {
-  type    = string
-  default = "eu-west-1"
+  type        = string
+  description = "The AWS Region that the SDK asks."
+  default     = "eu-west-1"
 }
 
 job "s3-upload" {
@@ -28,6 +30,8 @@ job "s3-upload" {
         aud  = ["sts.amazonaws.com"]
         file = true
         ttl  = "1h"
+        # Nomad renews the file and the SDKs read it again: nothing to signal, nothing to restart.
+        change_mode = "noop"
       }
 
       env {

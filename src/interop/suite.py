@@ -14,6 +14,7 @@ import time
 import urllib.request
 import uuid
 
+from jobs import check_jobs
 from processes import TIMEOUT, Child, await_http, environment, free_port
 
 HOME, JDK, LAUNCHER = sys.argv[1:4]
@@ -317,7 +318,7 @@ def main():
             failed += results.count(False)
             rows.append((client, row))
         moto = check_moto(lab, v)
-        alone = check_demo(directory) + check_answers(lab)
+        alone = check_demo(directory) + check_answers(lab) + check_jobs(HOME, WORK, LAUNCHER)
         for results in (moto, alone):
             passed += results.count(True)
             failed += results.count(False)
