@@ -7,6 +7,8 @@ import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.broker.ExchangeLimits;
 import io.taskrole.broker.Prefetched;
 import io.taskrole.config.TaskroleConfig;
+import io.taskrole.http.AcceptTransport;
+import io.taskrole.http.Acceptance;
 import io.taskrole.http.AdminServer;
 import io.taskrole.http.CredentialServer;
 import io.taskrole.identity.AllocationId;
@@ -75,6 +77,7 @@ public final class Daemon implements AutoCloseable {
   private final TimeSource time;
   private final Metrics metrics = new Metrics();
   private final Health health;
+  private final Acceptance acceptance;
   private final ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
   private volatile @Nullable Refusal exchangeTrouble;
   private @Nullable LiveRules rules;
@@ -86,6 +89,7 @@ public final class Daemon implements AutoCloseable {
     this.config = config;
     this.time = time;
     this.health = new Health(time);
+    this.acceptance = new Acceptance(time);
   }
 
   /**
@@ -185,7 +189,7 @@ public final class Daemon implements AutoCloseable {
     live.start();
     tend(broker, server);
     new Vitals(health, metrics)
-        .watch(keys, nomad, live, broker, server, log, () -> exchangeTrouble);
+        .watch(keys, nomad, live, broker, server, acceptance, log, () -> exchangeTrouble);
     AdminServer administration =
         own(new AdminServer(vertx, config.listen().admin(), health, metrics));
     admin = administration.start();
@@ -237,7 +241,7 @@ public final class Daemon implements AutoCloseable {
 
   private Vertx vertx() {
     Vertx vertx =
-        Vertx.vertx(
+        AcceptTransport.vertx(
             new VertxOptions()
                 .setEventLoopPoolSize(LOOPS)
                 .setWorkerPoolSize(1)
@@ -248,7 +252,8 @@ public final class Daemon implements AutoCloseable {
                 .setFileSystemOptions(
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
-                        .setClassPathResolvingEnabled(false)));
+                        .setClassPathResolvingEnabled(false)),
+            acceptance);
     parts.push(
         () -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
     return vertx;
@@ -265,7 +270,7 @@ public final class Daemon implements AutoCloseable {
         .start(() -> {
           try {
             sts.warmUp();
-          } catch (RuntimeException e) {
+          } catch (RuntimeException | LinkageError e) {
             LOG.log(System.Logger.Level.ERROR, "the STS client could not be made ready", e);
           }
         });
@@ -295,7 +300,7 @@ public final class Daemon implements AutoCloseable {
                   broker.tend();
                 } catch (InterruptedException e) {
                   return;
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | LinkageError e) {
                   LOG.log(System.Logger.Level.ERROR, "the leases could not be tended", e);
                 }
               }

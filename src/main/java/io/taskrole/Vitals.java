@@ -1,6 +1,7 @@
 package io.taskrole;
 
 import io.taskrole.broker.Broker;
+import io.taskrole.http.Acceptance;
 import io.taskrole.http.CredentialServer;
 import io.taskrole.identity.KeySetFollower;
 import io.taskrole.nomad.NomadView;
@@ -35,6 +36,7 @@ final class Vitals {
       LiveRules live,
       Broker broker,
       CredentialServer server,
+      Acceptance acceptance,
       AuditLog log,
       Supplier<@Nullable Refusal> exchangeTrouble) {
     health.add(() -> keySetProblem(keys));
@@ -50,6 +52,8 @@ final class Vitals {
     health.add(() -> endingSoon(broker));
     health.add("leases", () -> Optional.of((long) broker.leases()));
     health.add("outageBudgetSeconds", () -> broker.outageBudget().map(Duration::toSeconds));
+    health.add(
+        () -> acceptance.problem().map(text -> new Health.Problem("AcceptFailing", text, false)));
     health.add(() -> log.problem().map(text -> new Health.Problem("AuditLogFailing", text, false)));
 
     metrics.build(BuildInfo.read().version(), Runtime.version().toString());
@@ -96,6 +100,10 @@ final class Vitals {
         "taskrole_connections_evicted_total",
         "Connections that were closed to make room for others.",
         server::evictions);
+    metrics.counter(
+        "taskrole_accept_failures_total",
+        "Times that a connection could not be accepted.",
+        acceptance::failures);
     metrics.counter(
         "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
   }

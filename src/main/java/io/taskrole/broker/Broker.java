@@ -94,7 +94,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
     Outcome outcome;
     try {
       outcome = decide(caller, trail);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError e) {
       LOG.log(System.Logger.Level.ERROR, "request " + caller.requestId() + " failed", e);
       outcome = new Outcome.Refused(Refusals.fault());
     }

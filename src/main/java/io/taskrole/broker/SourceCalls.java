@@ -25,7 +25,7 @@ record SourceCalls(
           source.exchange(key.grant(), SessionName.of(key.allocation(), key.task()), token);
       listener.ended(exchange, time.nanos() - begun);
       return exchange;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError e) {
       LOG.log(System.Logger.Level.ERROR, "exchange failed by a fault of ours", e);
       return new Exchange.Failed(Refusals.fault());
     }

@@ -17,7 +17,9 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,6 +55,10 @@ final class AgentCommand implements Callable<Integer> {
    * @return the exit code
    */
   static int run(Path file, PrintWriter err) throws IOException, InterruptedException {
+    AtomicReference<@Nullable Daemon> running = new AtomicReference<>();
+    // Before the start: a stop that comes in the midst of it is a stop on request as well.
+    Signals signals =
+        Signals.install(() -> Optional.ofNullable(running.get()).ifPresent(Daemon::reload));
     Problems problems = new Problems();
     Optional<TaskroleConfig> loaded = ConfigFile.check(file, ConfigOption::environment, problems);
     if (loaded.isEmpty()) {
@@ -69,7 +75,7 @@ final class AgentCommand implements Callable<Integer> {
       return TaskroleCommand.USAGE;
     }
     try (Daemon daemon = started.get()) {
-      Signals signals = Signals.install(daemon::reload);
+      running.set(daemon);
       err.println(ready(daemon));
       err.flush();
       signals.awaitStop();

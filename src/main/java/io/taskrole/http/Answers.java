@@ -20,13 +20,17 @@ final class Answers {
 
   private Answers() {}
 
-  /** 200 with the credentials; false, with nothing written, when the lease has just been erased. */
-  static boolean issue(HttpServerResponse response, Lease lease) {
+  /**
+   * 200 with the credentials; false, with nothing written, when the lease has just been erased.
+   *
+   * @param closes whether the connection ends with this answer
+   */
+  static boolean issue(HttpServerRequest request, Lease lease, boolean closes) {
     Buffer body = lease.document(EcsDocument::encode).reveal(bytes -> Buffer.buffer(bytes));
     if (lease.isErased()) {
       return false;
     }
-    write(response, body);
+    end(request, body, closes);
     return true;
   }
 
@@ -41,20 +45,22 @@ final class Answers {
     if (refusal.reason() == Reason.METHOD_NOT_ALLOWED) {
       response.putHeader(HttpHeaders.ALLOW, GET);
     }
+    end(request, Buffer.buffer(EcsDocument.encode(refusal, requestId)), closes);
+  }
+
+  private static void end(HttpServerRequest request, Buffer body, boolean closes) {
+    HttpServerResponse response =
+        request
+            .response()
+            .putHeader(HttpHeaders.CONTENT_TYPE, JSON)
+            .putHeader(HttpHeaders.CACHE_CONTROL, NO_STORE);
     if (closes) {
       response.putHeader(HttpHeaders.CONNECTION, CLOSE);
     }
-    Future<Void> written = write(response, Buffer.buffer(EcsDocument.encode(refusal, requestId)));
+    Future<Void> written = response.end(body);
     if (closes) {
       // The header alone only asks the client to close.
       written.onComplete(_ -> request.connection().close());
     }
-  }
-
-  private static Future<Void> write(HttpServerResponse response, Buffer body) {
-    return response
-        .putHeader(HttpHeaders.CONTENT_TYPE, JSON)
-        .putHeader(HttpHeaders.CACHE_CONTROL, NO_STORE)
-        .end(body);
   }
 }

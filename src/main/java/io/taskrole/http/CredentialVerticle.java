@@ -6,6 +6,7 @@ import io.taskrole.broker.Caller;
 import io.taskrole.broker.CredentialBroker;
 import io.taskrole.broker.Outcome;
 import io.taskrole.http.CredentialServer.Shared;
+import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.BearerToken;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
@@ -102,6 +103,7 @@ final class CredentialVerticle extends VerticleBase {
     connection.closeHandler(_ -> {
       shared.connections().decrementAndGet();
       peer.disarm();
+      peer.leave();
       peers.remove(connection);
     });
     connection.exceptionHandler(_ -> {});
@@ -156,6 +158,8 @@ final class CredentialVerticle extends VerticleBase {
     private final ConnectionEnds ends;
     private @Nullable Long timer;
     private @Nullable Exchange latest;
+    private @Nullable AllocationId allocation;
+    private boolean isWelcome = true;
 
     Peer(HttpConnection connection) {
       this.connection = connection;
@@ -164,6 +168,21 @@ final class CredentialVerticle extends VerticleBase {
 
     boolean isIdle() {
       return latest == null || latest.answered;
+    }
+
+    /** Whose connection it is, once known; whether it may stay open. */
+    boolean belongsTo(AllocationId owner) {
+      if (allocation == null && peers.containsKey(connection)) {
+        allocation = owner;
+        isWelcome = shared.tasks().opened(owner);
+      }
+      return isWelcome;
+    }
+
+    void leave() {
+      if (allocation != null) {
+        shared.tasks().closed(allocation);
+      }
     }
 
     void arm() {
@@ -189,6 +208,7 @@ final class CredentialVerticle extends VerticleBase {
   /** One request until its answer is written. */
   private final class Exchange {
     private final HttpServerRequest request;
+    private final Peer peer;
     private final ConnectionEnds ends;
     private final long arrivedNanos = shared.time().nanos();
     private final String requestId = HEX.toHexDigits(ThreadLocalRandom.current().nextLong());
@@ -197,6 +217,7 @@ final class CredentialVerticle extends VerticleBase {
 
     Exchange(HttpServerRequest request, Peer peer) {
       this.request = request;
+      this.peer = peer;
       this.ends = peer.ends;
       peer.latest = this;
       shared.requests().increment();
@@ -208,7 +229,7 @@ final class CredentialVerticle extends VerticleBase {
           case RequestGate.Verdict.Stop(var refusal, var closes) -> refuse(refusal, closes);
           case RequestGate.Verdict.Pass(var token) -> judge(token);
         }
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | LinkageError e) {
         fail(e);
       }
     }
@@ -255,8 +276,7 @@ final class CredentialVerticle extends VerticleBase {
               _ -> {
                 guard = null;
                 if (!answered) {
-                  audit(refusal);
-                  write(new Outcome.Refused(refusal), false);
+                  refuse(refusal, false);
                 }
               });
     }
@@ -281,8 +301,11 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     void refuse(Refusal refusal, boolean closes) {
-      audit(refusal);
-      write(new Outcome.Refused(refusal), closes);
+      try {
+        audit(refusal);
+      } finally {
+        write(new Outcome.Refused(refusal), closes);
+      }
     }
 
     private void fail(Throwable fault) {
@@ -296,10 +319,21 @@ final class CredentialVerticle extends VerticleBase {
       }
       answered = true;
       disarmGuard();
+      try {
+        send(outcome, closes);
+      } catch (RuntimeException | LinkageError e) {
+        // Without any answer the caller would wait for its own deadline.
+        request.connection().close();
+        throw e;
+      }
+    }
+
+    private void send(Outcome outcome, boolean closes) {
       long nanos = shared.time().nanos() - arrivedNanos;
       switch (outcome) {
         case Outcome.Issued(var lease) -> {
-          if (Answers.issue(request.response(), lease)) {
+          boolean stays = peer.belongsTo(lease.key().allocation());
+          if (Answers.issue(request, lease, closes || !stays)) {
             shared.metrics().issued(nanos);
           } else {
             refuse(UNDECIDED, closes, nanos);

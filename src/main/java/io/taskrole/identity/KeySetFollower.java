@@ -140,7 +140,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
     CompletableFuture<@Nullable Void> ended;
     try {
       accept(source.fetch(0, Duration.ZERO));
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       failed(e);
     } finally {
       synchronized (reloading) {
@@ -171,7 +171,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
         } else if (next == 0) {
           time.sleep(age(document.maxAge()));
         }
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | LinkageError e) {
         index = 0;
         failed(e);
         try {
@@ -200,7 +200,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
     return true;
   }
 
-  private void failed(Exception e) {
+  private void failed(Throwable e) {
     if (!closed) {
       failures.incrementAndGet();
       String cause = e instanceof IOException ? e.getMessage() : "a fault of ours";

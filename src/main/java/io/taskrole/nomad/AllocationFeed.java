@@ -187,7 +187,7 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
       answered = publish(source.list(0, Duration.ZERO), false);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       failed(e);
     } finally {
       CompletableFuture<Boolean> follower;
@@ -233,7 +233,7 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
         index = fell ? 0 : listing.index();
         failed = 0;
         time.sleep(pauseAfter(listing));
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | LinkageError e) {
         index = 0;
         failed(e);
         try {
@@ -303,7 +303,7 @@ final class AllocationFeed implements AllocationFilter.Known, AutoCloseable {
     return pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
   }
 
-  private void failed(Exception e) {
+  private void failed(Throwable e) {
     if (closed) {
       return;
     }

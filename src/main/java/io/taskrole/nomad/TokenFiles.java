@@ -106,7 +106,7 @@ final class TokenFiles implements AutoCloseable {
         time.sleep(LOOK_EVERY);
       } catch (InterruptedException e) {
         return;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | LinkageError e) {
         LOG.log(System.Logger.Level.ERROR, "a token file could not be taken", e);
       }
     }

@@ -139,7 +139,7 @@ public final class LiveRules implements RoleRules, AutoCloseable {
         reload();
       } catch (InterruptedException e) {
         return;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | LinkageError e) {
         LOG.log(System.Logger.Level.ERROR, "the roles file could not be looked at", e);
       }
     }

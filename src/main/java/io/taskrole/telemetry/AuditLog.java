@@ -172,7 +172,7 @@ public final class AuditLog implements AuditSink, AutoCloseable {
       lines.writeTo(out);
       out.flush();
       failing = false;
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException | LinkageError e) {
       lost.addAndGet(batch.size());
       reopen = true;
       if (!failing) {

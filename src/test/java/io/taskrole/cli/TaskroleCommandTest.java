@@ -150,4 +150,15 @@ class TaskroleCommandTest {
       assertThat(agent.output()).contains("stopping").doesNotContain("Exception");
     }
   }
+
+  @Test
+  void agent_stoppedWhileItStarts_endsWithNoughtAsWell() throws Exception {
+    try (AgentProcess agent = AgentProcess.start(config("127.0.0.1:0"))) {
+      // Told before the start begins, which takes some hundred milliseconds more.
+      agent.awaitText("answer-within: 850ms");
+      agent.signal("TERM");
+      assertThat(agent.exitCode()).isZero();
+      assertThat(agent.output()).contains("stopping");
+    }
+  }
 }

@@ -2,14 +2,19 @@ package io.taskrole.testing;
 
 import io.taskrole.time.TimeSource;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.spi.ToolProvider;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** {@code taskrole agent} as a process of its own. */
 public final class AgentProcess implements AutoCloseable {
@@ -23,12 +28,43 @@ public final class AgentProcess implements AutoCloseable {
   }
 
   public static AgentProcess start(Path config) throws IOException {
+    return start(config, System.getProperty("java.class.path"));
+  }
+
+  /**
+   * With all classes in jars, as installed: then loading one needs no file descriptor.
+   *
+   * @param directory where a jar may be made
+   */
+  public static AgentProcess startFromJars(Path config, Path directory) throws IOException {
+    Path jar = directory.resolve("taskrole.jar");
+    String[] path = System.getProperty("java.class.path").split(File.pathSeparator, -1);
+    String classes =
+        Stream.of(path)
+            .filter(entry -> Files.exists(Path.of(entry, "io", "taskrole", "Main.class")))
+            .findFirst()
+            .orElseThrow();
+    int made =
+        ToolProvider.findFirst("jar")
+            .orElseThrow()
+            .run(System.out, System.err, "--create", "--file", jar.toString(), "-C", classes, ".");
+    if (made != 0) {
+      throw new IOException("the jar could not be made");
+    }
+    return start(
+        config,
+        Stream.concat(
+                Stream.of(jar.toString()), Stream.of(path).filter(entry -> entry.endsWith(".jar")))
+            .collect(Collectors.joining(File.pathSeparator)));
+  }
+
+  private static AgentProcess start(Path config, String classPath) throws IOException {
     return new AgentProcess(
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
-                System.getProperty("java.class.path"),
+                classPath,
                 "io.taskrole.Main",
                 "agent",
                 "--config",
@@ -45,6 +81,10 @@ public final class AgentProcess implements AutoCloseable {
   /** The first line that holds the text; fails after twenty seconds. */
   public String awaitText(String text) throws InterruptedException {
     return await(line -> line.contains(text));
+  }
+
+  public long id() {
+    return process.pid();
   }
 
   public String output() {

@@ -1,0 +1,100 @@
+package io.taskrole.http;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A listening socket whose accept loop rests instead of running ahead of the event loops that take
+ * the connections, and that outlives what may go wrong in it. Netty's own would fill the heap with
+ * connections that nobody serves yet, would rest a whole second without file descriptors, and would
+ * close for good on a class that could not be loaded for want of one.
+ *
+ * <p>Everything here runs on the acceptor's event loop, but for the end of a connection.
+ */
+final class AcceptChannel extends NioServerSocketChannel {
+  private static final Duration REST_WHEN_FULL = Duration.ofMillis(1);
+  private static final Duration REST_AFTER_FAILURE = Duration.ofMillis(50);
+
+  private final Acceptance acceptance;
+
+  AcceptChannel(Acceptance acceptance) {
+    this.acceptance = acceptance;
+  }
+
+  @Override
+  protected int doReadMessages(List<Object> accepted) {
+    if (acceptance.isFull()) {
+      rest(REST_WHEN_FULL);
+      return 0;
+    }
+    try {
+      SocketChannel socket = javaChannel().accept();
+      if (socket == null) {
+        return 0;
+      }
+      accepted.add(connection(socket));
+      return 1;
+    } catch (IOException | RuntimeException | LinkageError e) {
+      if (isOpen()) {
+        acceptance.failed(e);
+        rest(REST_AFTER_FAILURE);
+      }
+      return 0;
+    }
+  }
+
+  private Channel connection(SocketChannel socket) throws IOException {
+    try {
+      return new Accepted(this, socket, acceptance);
+    } catch (RuntimeException | LinkageError e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  private void rest(Duration length) {
+    config().setAutoRead(false);
+    ScheduledFuture<?> _ =
+        eventLoop()
+            .schedule(() -> config().setAutoRead(true), length.toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  /** A connection, counted until its event loop has taken it. */
+  private static final class Accepted extends NioSocketChannel {
+    private final Acceptance acceptance;
+    private final AtomicBoolean isSettled = new AtomicBoolean();
+
+    Accepted(AcceptChannel parent, SocketChannel socket, Acceptance acceptance) {
+      super(parent, socket);
+      this.acceptance = acceptance;
+      acceptance.accepted();
+    }
+
+    @Override
+    protected void doRegister(ChannelPromise promise) {
+      settle();
+      super.doRegister(promise);
+    }
+
+    @Override
+    protected void doClose() throws Exception {
+      settle();
+      super.doClose();
+    }
+
+    private void settle() {
+      if (isSettled.compareAndSet(false, true)) {
+        acceptance.settled();
+      }
+    }
+  }
+}
