@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 
 /** The whole daemon in this process, with an issuer and an STS of its own, over real sockets. */
 public final class TestDaemon implements AutoCloseable {
@@ -37,7 +39,8 @@ public final class TestDaemon implements AutoCloseable {
   private final VerifyingSts sts;
   private final Daemon daemon;
 
-  private TestDaemon(Path directory, String listen, String roles, String extra, String endpoint) {
+  private TestDaemon(
+      Path directory, String listen, String roles, String extra, UnaryOperator<URI> before) {
     try {
       this.directory = directory;
       issuer = Issuer.start(time);
@@ -57,7 +60,7 @@ public final class TestDaemon implements AutoCloseable {
               """,
               listen,
               issuer.issuer(),
-              endpoint.isEmpty() ? sts.endpoint() : endpoint,
+              before.apply(sts.endpoint()),
               extra));
       Problems problems = new Problems();
       TaskroleConfig config =
@@ -70,22 +73,27 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public static TestDaemon start(Path directory) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", "");
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts);
   }
 
   /** With other rules and further configuration keys. */
   public static TestDaemon start(Path directory, String roles, String extra) {
-    return new TestDaemon(directory, LOOPBACK, roles, extra, "");
+    return new TestDaemon(directory, LOOPBACK, roles, extra, sts -> sts);
   }
 
   /** On another address. */
   public static TestDaemon startOn(Path directory, String listen, String roles) {
-    return new TestDaemon(directory, listen, roles, "", "");
+    return new TestDaemon(directory, listen, roles, "", sts -> sts);
   }
 
   /** With an STS of the test's own. */
   public static TestDaemon startWithSts(Path directory, String endpoint, String extra) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, extra, endpoint);
+    return new TestDaemon(directory, LOOPBACK, ROLES, extra, _ -> URI.create(endpoint));
+  }
+
+  /** With something between it and its STS; the function makes it, and says where it listens. */
+  public static TestDaemon startBehind(Path directory, UnaryOperator<URI> before) {
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", before);
   }
 
   public Issuer issuer() {
