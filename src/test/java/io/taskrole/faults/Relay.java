@@ -12,7 +12,6 @@ import java.net.SocketException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
@@ -35,10 +34,13 @@ final class Relay implements AutoCloseable {
     boolean play(Socket daemon, Upstream upstream) throws IOException, InterruptedException;
   }
 
-  /** The real server. */
-  @FunctionalInterface
+  /** The real server, and what it is to be asked. */
   interface Upstream {
+    /** The bytes of its answer. */
     byte[] ask() throws IOException;
+
+    /** The request's path and query. */
+    String path();
   }
 
   private static final Pattern LENGTH = Pattern.compile("(?im)^content-length:\\s*(\\d+)\\s*$");
@@ -55,8 +57,10 @@ final class Relay implements AutoCloseable {
   private final AtomicInteger mostPerSession = new AtomicInteger();
   private final AtomicInteger total = new AtomicInteger();
   private final AtomicInteger most = new AtomicInteger();
-  private final AtomicInteger calls = new AtomicInteger();
-  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+
+  /** What was last asked for on each open connection. */
+  private final Map<Socket, String> paths = new ConcurrentHashMap<>();
+
   private volatile ServerSocket server;
   private volatile Fault fault = NONE;
 
@@ -89,19 +93,25 @@ final class Relay implements AutoCloseable {
   /** Has connections refused, those that are open reset. */
   void refuse() throws IOException {
     server.close();
-    for (Socket socket : sockets) {
-      socket.setSoLinger(true, 0);
-      socket.close();
+    reset("");
+  }
+
+  /** Resets the connections on which such a path was asked for, so that who waits asks anew. */
+  void reset(String path) {
+    for (Map.Entry<Socket, String> open : paths.entrySet()) {
+      if (open.getValue().startsWith(path)) {
+        try {
+          open.getKey().setSoLinger(true, 0);
+          open.getKey().close();
+        } catch (IOException e) {
+          // It has ended by itself.
+        }
+      }
     }
   }
 
   void accept() throws IOException {
     server = listen(port);
-  }
-
-  /** How many calls came so far. */
-  int calls() {
-    return calls.get();
   }
 
   /** How many calls were in flight at once at the most, and for one session name. */
@@ -126,7 +136,7 @@ final class Relay implements AutoCloseable {
     while (!listening.isClosed()) {
       try {
         Socket socket = listening.accept();
-        sockets.add(socket);
+        paths.put(socket, "");
         Thread.ofVirtual().start(() -> serve(socket));
       } catch (SocketException e) {
         return;
@@ -148,7 +158,7 @@ final class Relay implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      sockets.remove(socket);
+      paths.remove(socket);
     }
   }
 
@@ -156,21 +166,36 @@ final class Relay implements AutoCloseable {
     Matcher named = SESSION.matcher(new String(request, StandardCharsets.ISO_8859_1));
     String session = named.find() ? named.group(1) : "";
     AtomicInteger own = inFlight.computeIfAbsent(session, _ -> new AtomicInteger());
-    calls.incrementAndGet();
+    Asked asked = new Asked(request);
+    paths.put(socket, asked.path());
     mostPerSession.accumulateAndGet(own.incrementAndGet(), Math::max);
     most.accumulateAndGet(total.incrementAndGet(), Math::max);
     try {
-      return fault.play(socket, () -> ask(request));
+      return fault.play(socket, asked);
     } finally {
       own.decrementAndGet();
       total.decrementAndGet();
     }
   }
 
-  private byte[] ask(byte[] request) throws IOException {
-    try (Socket upstream = new Socket(target.getAddress(), target.getPort())) {
-      upstream.getOutputStream().write(request);
-      return message(upstream.getInputStream());
+  private final class Asked implements Upstream {
+    private final byte[] request;
+
+    Asked(byte[] request) {
+      this.request = request;
+    }
+
+    @Override
+    public byte[] ask() throws IOException {
+      try (Socket upstream = new Socket(target.getAddress(), target.getPort())) {
+        upstream.getOutputStream().write(request);
+        return message(upstream.getInputStream());
+      }
+    }
+
+    @Override
+    public String path() {
+      return new String(request, StandardCharsets.ISO_8859_1).split(" ", 3)[1];
     }
   }
 

@@ -40,7 +40,12 @@ public final class TestDaemon implements AutoCloseable {
   private final Daemon daemon;
 
   private TestDaemon(
-      Path directory, String listen, String roles, String extra, UnaryOperator<URI> before) {
+      Path directory,
+      String listen,
+      String roles,
+      String extra,
+      UnaryOperator<URI> before,
+      UnaryOperator<URI> beforeNomad) {
     try {
       this.directory = directory;
       issuer = Issuer.start(time);
@@ -59,7 +64,7 @@ public final class TestDaemon implements AutoCloseable {
               %s
               """,
               listen,
-              issuer.issuer(),
+              beforeNomad.apply(URI.create(issuer.issuer())),
               before.apply(sts.endpoint()),
               extra));
       Problems problems = new Problems();
@@ -73,27 +78,33 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public static TestDaemon start(Path directory) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts);
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts, nomad -> nomad);
   }
 
   /** With other rules and further configuration keys. */
   public static TestDaemon start(Path directory, String roles, String extra) {
-    return new TestDaemon(directory, LOOPBACK, roles, extra, sts -> sts);
+    return new TestDaemon(directory, LOOPBACK, roles, extra, sts -> sts, nomad -> nomad);
   }
 
   /** On another address. */
   public static TestDaemon startOn(Path directory, String listen, String roles) {
-    return new TestDaemon(directory, listen, roles, "", sts -> sts);
+    return new TestDaemon(directory, listen, roles, "", sts -> sts, nomad -> nomad);
   }
 
   /** With an STS of the test's own. */
   public static TestDaemon startWithSts(Path directory, String endpoint, String extra) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, extra, _ -> URI.create(endpoint));
+    return new TestDaemon(
+        directory, LOOPBACK, ROLES, extra, _ -> URI.create(endpoint), nomad -> nomad);
   }
 
   /** With something between it and its STS; the function makes it, and says where it listens. */
   public static TestDaemon startBehind(Path directory, UnaryOperator<URI> before) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", before);
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", before, nomad -> nomad);
+  }
+
+  /** With something between it and its Nomad agent. */
+  public static TestDaemon startBehindAgent(Path directory, UnaryOperator<URI> before) {
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts, before);
   }
 
   public Issuer issuer() {
