@@ -163,13 +163,14 @@ public final class Daemon implements AutoCloseable {
                 blocking,
                 _ -> {}));
     keys.start();
+    TokenVerifier verifier = new TokenVerifier(config.identity(), keys, time);
     Broker broker =
         own(
             new Broker(
                 config.broker(),
                 config.placement(),
                 new ExchangeLimits(config.sts().concurrency(), config.sts().rate()),
-                new TokenVerifier(config.identity(), keys, time),
+                verifier,
                 nomad.placements(),
                 new ConnectionAttestor(nomad.placements(), NAMESPACES, CGROUP_PARENT),
                 live,
@@ -187,9 +188,10 @@ public final class Daemon implements AutoCloseable {
     await(warming);
     server.open(broker);
     live.start();
-    tend(broker, server);
+    ClockWatch clock = new ClockWatch(time);
+    tend(broker, server, verifier, clock);
     new Vitals(health, metrics)
-        .watch(keys, nomad, live, broker, server, acceptance, log, () -> exchangeTrouble);
+        .watch(keys, nomad, live, broker, server, acceptance, clock, log, () -> exchangeTrouble);
     AdminServer administration =
         own(new AdminServer(vertx, config.listen().admin(), health, metrics));
     admin = administration.start();
@@ -284,7 +286,8 @@ public final class Daemon implements AutoCloseable {
     }
   }
 
-  private void tend(Broker broker, CredentialServer server) {
+  private void tend(
+      Broker broker, CredentialServer server, TokenVerifier verifier, ClockWatch clock) {
     var collection = IdleCollection.ofThisProcess(server::requests, time);
     Thread tending =
         Thread.ofVirtual()
@@ -296,6 +299,9 @@ public final class Daemon implements AutoCloseable {
                     time.sleep(TEND_EVERY.dividedBy(ERASURES));
                     broker.erase();
                     collection.look();
+                  }
+                  if (clock.hasJumped()) {
+                    verifier.forget();
                   }
                   broker.tend();
                 } catch (InterruptedException e) {

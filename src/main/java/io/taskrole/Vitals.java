@@ -37,6 +37,7 @@ final class Vitals {
       Broker broker,
       CredentialServer server,
       Acceptance acceptance,
+      ClockWatch clock,
       AuditLog log,
       Supplier<@Nullable Refusal> exchangeTrouble) {
     health.add(() -> keySetProblem(keys));
@@ -104,6 +105,8 @@ final class Vitals {
         "taskrole_accept_failures_total",
         "Times that a connection could not be accepted.",
         acceptance::failures);
+    metrics.counter(
+        "taskrole_clock_jumps_total", "Times that the wall clock has been set.", clock::jumps);
     metrics.counter(
         "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
   }

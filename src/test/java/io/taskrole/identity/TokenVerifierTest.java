@@ -342,6 +342,27 @@ class TokenVerifierTest {
   }
 
   @Test
+  void forgottenToken_isJudgedByTheClockAsItIsNow() {
+    ManualTime time = ManualTime.at("2026-11-23T10:00:00Z");
+    try (Issuer own = Issuer.start(time)) {
+      TokenVerifier verifier = new TokenVerifier(CONFIG, FixedKeys.of(own.keySetJson()), time);
+      BearerToken token = BearerToken.of(own.token("n", "j", "g", "t").sign());
+      assertThat(verifier.verify(token)).isInstanceOf(Verification.Verified.class);
+      time.jumpWallClock(Duration.ofHours(-1));
+      assertThat(verifier.recall(token)).isNotNull();
+
+      verifier.forget();
+
+      assertThat(verifier.recall(token)).isNull();
+      assertThat(verifier.verify(token))
+          .isInstanceOfSatisfying(
+              Verification.Rejected.class,
+              rejected ->
+                  assertThat(rejected.refusal().reason()).isEqualTo(Reason.TOKEN_NOT_YET_VALID));
+    }
+  }
+
+  @Test
   void verifiedToken_isForgottenWhenItsKeyLeavesTheSet() {
     try (Issuer own = Issuer.start(TIME)) {
       FixedKeys keys = FixedKeys.of(own.keySetJson());
