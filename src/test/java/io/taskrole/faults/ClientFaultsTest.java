@@ -39,9 +39,19 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ClientFaultsTest {
-  private static final Duration ANSWER_WITHIN = Duration.ofMillis(850);
+  private static final int ANSWER_WITHIN_MILLIS = 850;
+  private static final int ALLOWANCE_MILLIS = 150;
+
+  /** What the daemon promises, and what the client on two busy cores needs to see it. */
+  private static final Duration ANSWERED =
+      Duration.ofMillis(ANSWER_WITHIN_MILLIS + ALLOWANCE_MILLIS);
+
   private static final Duration LASTS = Duration.ofMillis(1500);
+
+  /** Eight clients, each again after eight milliseconds: a thousand times a second together. */
   private static final int CLIENTS = 8;
+
+  private static final Duration PAUSE = Duration.ofMillis(8);
 
   private final TimeSource time = TimeSource.system();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -112,29 +122,39 @@ class ClientFaultsTest {
           threads.submit(() -> {
             while (!over.get()) {
               repeat(fault, over);
+              time.sleep(PAUSE);
             }
             return null;
           }));
     }
 
-    long begun = time.nanos();
-    int asked = 0;
-    while (time.nanos() - begun < LASTS.toNanos()) {
-      long at = time.nanos();
-      Reply reply = taskrole.get(neighbour.sign());
-      assertThat(Duration.ofNanos(time.nanos() - at)).isLessThan(ANSWER_WITHIN);
-      assertThat(reply.status()).isEqualTo(200);
-      assertThat(reply.text("RoleArn")).isEqualTo(TestDaemon.ROLE);
-      asked++;
-      time.sleep(Duration.ofMillis(5));
+    int asked;
+    try {
+      asked = askMeanwhile(neighbour);
+    } finally {
+      over.set(true);
     }
-    over.set(true);
     for (Future<Void> client : clients) {
       client.get(10, TimeUnit.SECONDS);
     }
 
     assertThat(asked).isGreaterThan(20);
     awaitQuiet(files);
+  }
+
+  private int askMeanwhile(Issuer.Token neighbour) throws InterruptedException {
+    long begun = time.nanos();
+    int asked = 0;
+    while (time.nanos() - begun < LASTS.toNanos()) {
+      long at = time.nanos();
+      Reply reply = taskrole.get(neighbour.sign());
+      assertThat(Duration.ofNanos(time.nanos() - at)).isLessThan(ANSWERED);
+      assertThat(reply.status()).isEqualTo(200);
+      assertThat(reply.text("RoleArn")).isEqualTo(TestDaemon.ROLE);
+      asked++;
+      time.sleep(Duration.ofMillis(5));
+    }
+    return asked;
   }
 
   @Test
