@@ -112,7 +112,7 @@ public class Decisions {
         };
     broker =
         new Broker(
-            new BrokerConfig(Duration.ofMillis(850)),
+            new BrokerConfig(Duration.ofMillis(850), Optional.empty()),
             PlacementConfig.STANDARD,
             new ExchangeLimits(16, 50),
             verifier,
@@ -121,7 +121,7 @@ public class Decisions {
                 new Everywhere(), Path.of("/run/netns"), "nomad.slice"),
             rules,
             (grant, session, bearer) -> credentials(),
-            (exchange, took) -> {},
+            (grant, exchange, took) -> {},
             audit,
             time,
             () -> 0.5,

@@ -5,6 +5,7 @@ import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.broker.ExchangeLimits;
+import io.taskrole.broker.ExchangeListener;
 import io.taskrole.broker.Prefetched;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.http.AcceptTransport;
@@ -19,6 +20,7 @@ import io.taskrole.nomad.NomadView;
 import io.taskrole.policy.LiveRules;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
+import io.taskrole.sts.StsConfig;
 import io.taskrole.sts.StsSource;
 import io.taskrole.telemetry.AuditLog;
 import io.taskrole.telemetry.Health;
@@ -175,7 +177,7 @@ public final class Daemon implements AutoCloseable {
                 new ConnectionAttestor(nomad.placements(), NAMESPACES, CGROUP_PARENT),
                 live,
                 sts,
-                this::exchanged,
+                exchanged(config.sts()),
                 log,
                 time,
                 jitter,
@@ -314,21 +316,31 @@ public final class Daemon implements AutoCloseable {
     parts.push(tending::interrupt);
   }
 
-  private void exchanged(Exchange exchange, long nanos) {
-    switch (exchange) {
-      case Exchange.Obtained _ -> {
-        exchangeTrouble = null;
-        metrics.exchanged("obtained", "", nanos);
+  /** Counts exchanges; whether STS is well, those at home tell. */
+  private ExchangeListener exchanged(StsConfig sts) {
+    Optional<String> second = sts.fallback().map(fallback -> fallback.region().name());
+    return (grant, exchange, nanos) -> {
+      boolean isSecond = second.isPresent() && grant.region().equals(second);
+      Refusal refusal =
+          switch (exchange) {
+            case Exchange.Obtained _ -> null;
+            case Exchange.Denied(var denied) -> denied;
+            case Exchange.Failed(var failed) -> failed;
+          };
+      String result =
+          switch (exchange) {
+            case Exchange.Obtained _ -> "obtained";
+            case Exchange.Denied _ -> "denied";
+            case Exchange.Failed _ -> "failed";
+          };
+      metrics.exchanged(result, refusal == null ? "" : refusal.reason().code(), nanos);
+      if (isSecond) {
+        metrics.exchangedInSecondRegion(result);
+      } else {
+        exchangeTrouble =
+            refusal != null && refusal.reason() == Reason.STS_UNAVAILABLE ? refusal : null;
       }
-      case Exchange.Denied(var refusal) -> {
-        exchangeTrouble = null;
-        metrics.exchanged("denied", refusal.reason().code(), nanos);
-      }
-      case Exchange.Failed(var refusal) -> {
-        exchangeTrouble = refusal.reason() == Reason.STS_UNAVAILABLE ? refusal : null;
-        metrics.exchanged("failed", refusal.reason().code(), nanos);
-      }
-    }
+    };
   }
 
   private static void awaitFirst(KeySetFollower keys, NomadView nomad) {

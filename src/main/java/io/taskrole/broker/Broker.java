@@ -84,6 +84,7 @@ public final class Broker implements CredentialBroker, AutoCloseable {
                 jitter),
             this::isEntitled,
             LeaseTerms.STANDARD,
+            config.secondRegion(),
             time,
             jitter);
   }

@@ -66,6 +66,8 @@ final class ExchangeQueue {
     private long nextForCallers;
     private long nextForOthers;
     private @Nullable Refusal trouble;
+    private int flying;
+    private long silentSince;
 
     boolean isSlowed() {
       return rate < limits.rate();
@@ -79,6 +81,18 @@ final class ExchangeQueue {
       double share = isSlowed() ? 0.5 + jitter.getAsDouble() : 0;
       nextForCallers = now + (long) (share * pause(Math.max(LEAST_RATE, rate)));
       nextForOthers = now + (long) (share * pause(rate));
+      if (flying++ == 0) {
+        silentSince = now;
+      }
+    }
+
+    void ended(long now) {
+      flying--;
+      silentSince = now;
+    }
+
+    boolean isDoubtful(long now) {
+      return trouble != null || (flying > 0 && now - silentSince >= SECOND);
     }
 
     private double pause(double rate) {
@@ -152,6 +166,11 @@ final class ExchangeQueue {
       refusalsInARow = 0;
     }
 
+    boolean hasRoom(ExchangeLimits limits) {
+      return flying < limits.concurrencyOfARole()
+          && upstream.flying < limits.concurrencyOfAnUpstream();
+    }
+
     boolean isIdle() {
       return flying == 0 && ready.isEmpty() && delayed.isEmpty() && refused.isEmpty();
     }
@@ -184,6 +203,15 @@ final class ExchangeQueue {
     addAgain(ticket, now);
   }
 
+  /** Takes an exchange that still waits out of the line. */
+  void withdraw(Ticket ticket) {
+    Lane lane = lanes.get(laneId(ticket.key.grant()));
+    if (lane != null && (lane.ready.remove(ticket) || lane.delayed.remove(ticket))) {
+      waiting--;
+      tidy(ticket, lane);
+    }
+  }
+
   /** Puts an exchange that was made, or is new, in line for that time, at its old place. */
   void addAgain(Ticket ticket, long notBefore) {
     ticket.notBeforeNanos = notBefore;
@@ -194,10 +222,11 @@ final class ExchangeQueue {
   /** Moves an exchange forward, when it still waits. */
   void promote(Ticket ticket, Urgency urgency) {
     if (urgency.compareTo(ticket.urgency) < 0) {
-      boolean isReady = lane(ticket).ready.remove(ticket);
+      Lane lane = lanes.get(laneId(ticket.key.grant()));
+      boolean isReady = lane != null && lane.ready.remove(ticket);
       ticket.urgency = urgency;
-      if (isReady) {
-        lane(ticket).ready.add(ticket);
+      if (lane != null && isReady) {
+        lane.ready.add(ticket);
       }
     }
   }
@@ -212,7 +241,7 @@ final class ExchangeQueue {
       lane.wakeDelayed(now);
       Ticket head = lane.ready.peek();
       if (head != null
-          && lane.flying < limits.concurrencyOfARole()
+          && lane.hasRoom(limits)
           && now - lane.upstream.nextStart(head.urgency) >= 0
           && goesBefore(lane, next)) {
         next = lane;
@@ -239,7 +268,7 @@ final class ExchangeQueue {
     long soonest = Long.MAX_VALUE;
     for (Lane lane : lanes.values()) {
       Ticket head = lane.ready.isEmpty() ? lane.delayed.peek() : lane.ready.peek();
-      if (lane.flying >= limits.concurrencyOfARole() || head == null) {
+      if (!lane.hasRoom(limits) || head == null) {
         continue;
       }
       // What is ready no longer waits for its time; a caller that comes to be ready may go sooner.
@@ -254,7 +283,7 @@ final class ExchangeQueue {
   /** An exchange that {@link #poll} gave has been made. */
   void ended(Ticket ticket, Exchange exchange, BearerToken token, long now) {
     Lane lane = lane(ticket);
-    land(lane);
+    land(lane, now);
     switch (exchange) {
       case Exchange.Obtained _ -> {
         lane.upstream.answered(now);
@@ -280,9 +309,9 @@ final class ExchangeQueue {
   }
 
   /** An exchange that {@link #poll} gave will not be made. */
-  void forsaken(Ticket ticket) {
+  void forsaken(Ticket ticket, long now) {
     Lane lane = lane(ticket);
-    land(lane);
+    land(lane, now);
     tidy(ticket, lane);
   }
 
@@ -310,6 +339,12 @@ final class ExchangeQueue {
   @Nullable Refusal trouble(Grant grant) {
     Upstream upstream = upstreams.get(upstreamId(grant));
     return upstream == null ? null : upstream.trouble;
+  }
+
+  /** Whether STS fails where it is asked for the grant, or has left calls unanswered for 1 s. */
+  boolean isDoubtful(Grant grant, long now) {
+    Upstream upstream = upstreams.get(upstreamId(grant));
+    return upstream != null && upstream.isDoubtful(now);
   }
 
   /** Forgets what STS refused: the operator has changed something. */
@@ -340,9 +375,10 @@ final class ExchangeQueue {
         : head.urgency.compareTo(other.urgency) < 0;
   }
 
-  private void land(Lane lane) {
+  private void land(Lane lane, long now) {
     flying--;
     lane.flying--;
+    lane.upstream.ended(now);
   }
 
   private void tidy(Ticket ticket, Lane lane) {

@@ -67,6 +67,13 @@ final class Exchanges {
     advance();
   }
 
+  /** Takes an exchange that still waits out of the line; one that is being made goes on. */
+  void withdraw(Ticket ticket) {
+    synchronized (queue) {
+      queue.withdraw(ticket);
+    }
+  }
+
   /** Has an exchange made once more after a pause. */
   void submitAgain(Ticket ticket, Duration pause) {
     synchronized (queue) {
@@ -95,6 +102,18 @@ final class Exchanges {
     synchronized (queue) {
       return queue.trouble(grant);
     }
+  }
+
+  /** See {@link ExchangeQueue#isDoubtful}. */
+  boolean isDoubtful(Grant grant) {
+    synchronized (queue) {
+      return queue.isDoubtful(grant, time.nanos());
+    }
+  }
+
+  /** Runs it at that time of the monotonic clock or later. */
+  void at(long nanos, Runnable run) {
+    alarm.at(nanos, run);
   }
 
   /** See {@link ExchangeQueue#forgetRefusals}. */
@@ -153,7 +172,7 @@ final class Exchanges {
   private void begin(Ticket ticket) {
     if (!ticket.purpose.isWanted()) {
       synchronized (queue) {
-        queue.forsaken(ticket);
+        queue.forsaken(ticket, time.nanos());
       }
       ticket.purpose.forsaken();
       return;

@@ -22,8 +22,8 @@ final class LeaseSlot {
     final CompletableFuture<Outcome> landing = new CompletableFuture<>();
     final BearerToken token;
 
-    /** Its place in line, once it has one. */
-    volatile @Nullable Ticket ticket;
+    /** How it is made, once it is in line. */
+    volatile @Nullable Journey journey;
 
     private volatile @Nullable Refusal trouble;
 

@@ -7,7 +7,8 @@ import io.taskrole.broker.LeaseSlot.Approach;
 import io.taskrole.broker.LeaseSlot.Flight;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.BearerToken;
-import io.taskrole.refusal.Reason;
+import io.taskrole.policy.Grant;
+import io.taskrole.policy.Region;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
@@ -43,6 +44,7 @@ final class Leases {
 
   private final Entitlement entitlement;
   private final LeaseTerms terms;
+  private final Optional<Region> secondRegion;
   private final TimeSource time;
   private final DoubleSupplier jitter;
   private final Exchanges exchanges;
@@ -53,11 +55,13 @@ final class Leases {
       Exchanges exchanges,
       Entitlement entitlement,
       LeaseTerms terms,
+      Optional<Region> secondRegion,
       TimeSource time,
       DoubleSupplier jitter) {
     this.exchanges = exchanges;
     this.entitlement = entitlement;
     this.terms = terms;
+    this.secondRegion = secondRegion;
     this.time = time;
     this.jitter = jitter;
     this.slots =
@@ -305,81 +309,37 @@ final class Leases {
       land(slot, flight, new Exchange.Failed(standing), flight.token);
       return;
     }
-    Ticket ticket = new Ticket(slot.key, urgency, new Journey(slot, flight, budget));
-    flight.ticket = ticket;
-    exchanges.submit(ticket);
+    new Journey(
+            slot,
+            flight,
+            budget,
+            urgency,
+            budget.isZero() ? null : inSecondRegion(slot.key),
+            exchanges,
+            time,
+            jitter,
+            (result, used) -> land(slot, flight, result, used))
+        .begin();
   }
 
-  private void hasten(Flight flight) {
-    Ticket ticket = flight.ticket;
-    if (ticket != null) {
-      exchanges.promote(ticket, Urgency.CALLER);
+  /** The key in the second Region: none without one, in another partition, or from there. */
+  private Lease.@Nullable Key inSecondRegion(Lease.Key key) {
+    Grant grant = key.grant();
+    return secondRegion
+        .filter(region -> region.partition().equals(grant.role().partition()))
+        .filter(region -> !grant.region().equals(Optional.of(region.name())))
+        .map(region -> new Lease.Key(key.allocation(), key.task(), grant.in(region)))
+        .orElse(null);
+  }
+
+  private static void hasten(Flight flight) {
+    Journey journey = flight.journey;
+    if (journey != null) {
+      journey.hasten();
     }
   }
 
   private void land(LeaseSlot slot, Flight flight, Exchange result, BearerToken used) {
     eraseLater(slot.land(flight, result, used, jitter.getAsDouble()));
-  }
-
-  /** A flight from its first attempt to its end. Its methods are never called at the same time. */
-  private final class Journey implements Ticket.Purpose {
-    private final LeaseSlot slot;
-    private final Flight flight;
-    private final Duration budget;
-    private int attempts;
-    private long endNanos;
-
-    Journey(LeaseSlot slot, Flight flight, Duration budget) {
-      this.slot = slot;
-      this.flight = flight;
-      this.budget = budget;
-    }
-
-    @Override
-    public boolean isWanted() {
-      return !slot.isDropped();
-    }
-
-    @Override
-    public BearerToken token() {
-      if (attempts == 0) {
-        endNanos = time.nanos() + budget.toNanos();
-      }
-      return slot.newestToken();
-    }
-
-    @Override
-    public void ended(Exchange exchange, BearerToken token) {
-      if (exchange instanceof Exchange.Failed(var refusal)
-          && isWorthAnother(refusal, slot, token)) {
-        flight.inTrouble(refusal);
-        Duration pause = pause(attempts++);
-        if (time.nanos() + pause.toNanos() - endNanos < 0) {
-          Ticket ticket = flight.ticket;
-          if (ticket != null) {
-            exchanges.submitAgain(ticket, pause);
-            return;
-          }
-        }
-      }
-      land(slot, flight, exchange, token);
-    }
-
-    @Override
-    public void forsaken() {
-      land(slot, flight, new Exchange.Failed(Refusals.grantChanged()), flight.token);
-    }
-  }
-
-  /** Whether trying again may help: the cause passes by itself, or a newer token has come. */
-  private static boolean isWorthAnother(Refusal refusal, LeaseSlot slot, BearerToken used) {
-    return refusal.reason().isTransient()
-        || (refusal.reason() == Reason.TOKEN_REFUSED_BY_STS && !slot.newestToken().equals(used));
-  }
-
-  /** Full jitter below 100 ms, 200 ms, 400 ms … 2 s, at least 50 ms. */
-  private Duration pause(int attempt) {
-    double ceiling = Math.min(2_000, 100L << Math.min(attempt, 5));
-    return Duration.ofMillis(Math.max(50, (long) (ceiling * jitter.getAsDouble())));
   }
 }

@@ -23,7 +23,7 @@ record SourceCalls(
       long begun = time.nanos();
       Exchange exchange =
           source.exchange(key.grant(), SessionName.of(key.allocation(), key.task()), token);
-      listener.ended(exchange, time.nanos() - begun);
+      listener.ended(key.grant(), exchange, time.nanos() - begun);
       return exchange;
     } catch (RuntimeException | LinkageError e) {
       LOG.log(System.Logger.Level.ERROR, "exchange failed by a fault of ours", e);

@@ -106,9 +106,8 @@ public final class ConfigFile {
   private Optional<TaskroleConfig> read(Path file) {
     root.require("sts", "write sts: with region: below it");
     Optional<ListenConfig> listen = listen(below("listen"));
-    BrokerConfig broker =
-        new BrokerConfig(
-            duration(root, "answer-within", "100ms", "20s").orElse(Duration.ofMillis(850)));
+    Duration answerWithin =
+        duration(root, "answer-within", "100ms", "20s").orElse(Duration.ofMillis(850));
     NomadConfig nomad = nomad(below("nomad"));
     IdentityConfig identity = identity(below("identity"), nomad);
     PlacementConfig placement = placement(below("placement"));
@@ -121,7 +120,15 @@ public final class ConfigFile {
     return listen.flatMap(listening ->
         sts.map(asking ->
             new TaskroleConfig(
-                file, listening, broker, nomad, identity, placement, roles, asking, auditLog)));
+                file,
+                listening,
+                new BrokerConfig(answerWithin, asking.fallback().map(StsConfig.Fallback::region)),
+                nomad,
+                identity,
+                placement,
+                roles,
+                asking,
+                auditLog)));
   }
 
   private YamlFields below(String key) {
@@ -301,11 +308,42 @@ public final class ConfigFile {
     Optional<Region> region =
         fields.parsed("region", Region::parse, "write an AWS Region, for example eu-west-1");
     Optional<URI> endpoint = uri(fields, "endpoint", Set.of("http", "https"));
+    Optional<StsConfig.Fallback> fallback = fallback(fields, region);
     Duration timeout = duration(fields, "timeout", "1s", "60s").orElse(Duration.ofSeconds(6));
     int concurrency = fields.integer("concurrency", 1, 256).orElse(16);
     int rate = fields.integer("rate", 1, 10_000).orElse(50);
     fields.end();
-    return region.map(name -> new StsConfig(name, endpoint, timeout, concurrency, rate));
+    return region.map(name -> new StsConfig(name, endpoint, fallback, timeout, concurrency, rate));
+  }
+
+  private Optional<StsConfig.Fallback> fallback(YamlFields fields, Optional<Region> home) {
+    Optional<URI> endpoint = uri(fields, "fallback-endpoint", Set.of("http", "https"));
+    Optional<Region> region =
+        fields.parsed(
+            "fallback-region", Region::parse, "write an AWS Region, for example eu-central-1");
+    if (endpoint.isPresent() && !fields.has("fallback-region")) {
+      problems.add(
+          fields.place("fallback-endpoint"),
+          "fallback-endpoint has no effect: there is no fallback-region",
+          "write fallback-region:, or leave it out");
+    }
+    if (region.isPresent() && region.equals(home)) {
+      problems.add(
+          fields.place("fallback-region"),
+          "fallback-region is region",
+          "name another Region of its partition");
+    } else if (region.isPresent()
+        && home.isPresent()
+        && !region.get().partition().equals(home.get().partition())) {
+      problems.add(
+          fields.place("fallback-region"),
+          "fallback-region is in partition "
+              + region.get().partition()
+              + ", region in "
+              + home.get().partition(),
+          "name a Region of the same partition");
+    }
+    return region.map(name -> new StsConfig.Fallback(name, endpoint));
   }
 
   private Optional<Duration> duration(YamlFields fields, String key, String least, String most) {

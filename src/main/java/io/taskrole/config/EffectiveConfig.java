@@ -49,6 +49,16 @@ public final class EffectiveConfig {
     lines.add("sts.region: " + config.sts().region());
     lines.add(
         "sts.endpoint: " + config.sts().endpoint().map(Object::toString).orElse("(the Region's)"));
+    lines.add(
+        "sts.fallback-region: "
+            + config.sts().fallback().map(second -> second.region().name()).orElse("(none)"));
+    config
+        .sts()
+        .fallback()
+        .ifPresent(second ->
+            lines.add(
+                "sts.fallback-endpoint: "
+                    + second.endpoint().map(Object::toString).orElse("(the Region's)")));
     lines.add("sts.timeout: " + Durations.format(config.sts().timeout()));
     lines.add("sts.concurrency: " + config.sts().concurrency());
     lines.add("sts.rate: " + config.sts().rate());

@@ -23,4 +23,9 @@ public record Grant(
   public Grant {
     policyArns = List.copyOf(policyArns);
   }
+
+  /** The same grant, asked for in another Region of the role's partition. */
+  public Grant in(Region other) {
+    return new Grant(role, duration, Optional.of(other.name()), policyArns, sessionPolicy);
+  }
 }

@@ -81,8 +81,9 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   }
 
   /**
-   * Builds the client of the configured region and takes one exchange through another of its kind,
-   * which we answer ourselves: all that the SDK loads the first time would take a caller's time.
+   * Builds the clients of the configured Regions and takes one exchange through another of its
+   * kind, which we answer ourselves: all that the SDK loads the first time would take a caller's
+   * time.
    *
    * <p>To be called on a platform thread, before the first exchange: the classes that it
    * initialises are then never waited for by virtual threads.
@@ -92,6 +93,7 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   public void warmUp() {
     String region = config.region().name();
     client(region);
+    config.fallback().ifPresent(second -> client(second.region().name()));
     try (StsClient rehearsing = newClient(region, new Rehearsal())) {
       rehearsing.assumeRoleWithWebIdentity(Rehearsal.request());
     }
@@ -207,7 +209,7 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   /** Names everything that the SDK would otherwise look for in the daemon's own surroundings. */
   private StsClient newClient(String name, SdkHttpClient http) {
     Region region = Region.of(name);
-    URI uri = config.endpoint().orElseGet(() -> regional(region));
+    URI uri = endpoint(name).orElseGet(() -> regional(region));
     // Known once and for all: the SDK would run its partition rules for each call.
     CompletableFuture<Endpoint> endpoint =
         CompletableFuture.completedFuture(
@@ -228,6 +230,15 @@ public final class StsSource implements CredentialSource, AutoCloseable {
                 .apiCallTimeout(config.timeout())
                 .apiCallAttemptTimeout(config.timeout()))
         .build();
+  }
+
+  /** What the configuration writes in place of a Region's own endpoint. */
+  private Optional<URI> endpoint(String region) {
+    return config
+        .fallback()
+        .filter(second -> second.region().name().equals(region))
+        .map(StsConfig.Fallback::endpoint)
+        .orElse(config.endpoint());
   }
 
   private static URI regional(Region region) {

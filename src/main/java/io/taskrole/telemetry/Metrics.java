@@ -13,6 +13,7 @@ import io.prometheus.metrics.model.snapshots.Unit;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -49,6 +50,12 @@ public final class Metrics {
               "Calls of AssumeRoleWithWebIdentity, by result and, when none was obtained, reason.")
           .labelNames("result", "reason")
           .register(registry);
+  private final Counter secondRegion =
+      Counter.builder()
+          .name("taskrole_fallback_exchanges_total")
+          .help("Of these calls, those in the second Region, by result.")
+          .labelNames("result")
+          .register(registry);
   private final Histogram exchangeTime =
       Histogram.builder()
           .name("taskrole_exchange_duration_seconds")
@@ -61,6 +68,13 @@ public final class Metrics {
   // Looked up once: the answer that counts is the warm one.
   private final CounterDataPoint issued = requests.labelValues("issued", "");
   private final DistributionDataPoint issuedTime = requestTime.labelValues("issued");
+
+  /** With every series there from the start: the first call of an outage is seen as a rise. */
+  public Metrics() {
+    for (String result : List.of("obtained", "denied", "failed")) {
+      secondRegion.initLabelValues(result);
+    }
+  }
 
   /** Names the version that runs. */
   public void build(String version, String java) {
@@ -88,6 +102,11 @@ public final class Metrics {
   public void exchanged(String result, String reason, long nanos) {
     exchanges.labelValues(result, reason).inc();
     exchangeTime.observe(nanos / NANOS);
+  }
+
+  /** Tells that the call was one in the second Region. */
+  public void exchangedInSecondRegion(String result) {
+    secondRegion.labelValues(result).inc();
   }
 
   /** Adds a value that is read at each scrape, and left out while it is not a number. */

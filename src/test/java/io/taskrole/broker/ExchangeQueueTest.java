@@ -246,6 +246,55 @@ class ExchangeQueueTest {
     assertThat(queue.waiting()).as("everything had its turn").isZero();
   }
 
+  @Test
+  void withdraw_takesOutWhatWaitsAndLeavesWhatIsBeingMade() {
+    Ticket made = add("a", Urgency.CALLER);
+    poll();
+    Ticket ready = add("a", Urgency.CALLER);
+    Ticket delayed = add("a", Urgency.CALLER);
+    queue.withdraw(delayed);
+    queue.addAgain(delayed, now + SECOND);
+    queue.withdraw(ready);
+    queue.withdraw(delayed);
+    queue.withdraw(made);
+    queue.withdraw(made);
+
+    assertThat(queue.waiting()).isZero();
+    assertThat(poll()).isEmpty();
+    queue.ended(made, obtained(), TOKEN, now);
+    assertThat(queue.nextAt(now)).isEqualTo(Long.MAX_VALUE);
+  }
+
+  @Test
+  void isDoubtful_whereStsFails_orAnswersNobodyForASecond() {
+    Grant grant = grant(arn("a"));
+    assertThat(queue.isDoubtful(grant, now)).isFalse();
+    add("a", Urgency.CALLER);
+    add("a", Urgency.CALLER);
+    List<Ticket> made = poll();
+    now += SECOND - 1;
+    assertThat(queue.isDoubtful(grant, now)).isFalse();
+    now += 1;
+    assertThat(queue.isDoubtful(grant, now)).isTrue();
+    queue.ended(made.getFirst(), obtained(), TOKEN, now);
+    assertThat(queue.isDoubtful(grant, now)).isFalse();
+    queue.ended(made.getLast(), DOWN, TOKEN, now);
+    assertThat(queue.isDoubtful(grant, now)).isTrue();
+    assertThat(queue.isDoubtful(grant("arn:aws:iam::999999999999:role/a"), now)).isFalse();
+  }
+
+  @Test
+  void poll_whereAnAccountHangs_leavesRoomForOthers() {
+    queue = queue(16, 1_000);
+    for (int i = 0; i < 40; i++) {
+      add("role" + i % 5, Urgency.CALLER);
+    }
+    assertThat(poll()).hasSize(12);
+
+    addArn("arn:aws:iam::999999999999:role/other", Urgency.CALLER);
+    assertThat(poll()).hasSize(1);
+  }
+
   private static ExchangeQueue queue(int concurrency, int rate) {
     return new ExchangeQueue(new ExchangeLimits(concurrency, rate), () -> 0.5);
   }

@@ -451,12 +451,13 @@ class LeasesTest {
     return new Leases(
         new Exchanges(
             new ExchangeLimits(16, 50),
-            new SourceCalls(from, (_, _) -> exchanges.incrementAndGet(), executor, time),
+            new SourceCalls(from, (_, _, _) -> exchanges.incrementAndGet(), executor, time),
             Exchanges.sleeping(executor, time),
             time,
             () -> 0.5),
         (_, _) -> entitled.get(),
         LeaseTerms.STANDARD,
+        Optional.empty(),
         time,
         () -> 0.5);
   }

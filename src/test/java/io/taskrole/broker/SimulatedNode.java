@@ -7,6 +7,7 @@ import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.Workload;
 import io.taskrole.policy.Applicant;
 import io.taskrole.policy.Grant;
+import io.taskrole.policy.Region;
 import io.taskrole.policy.RoleArn;
 import io.taskrole.refusal.Reason;
 import java.time.Duration;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -42,6 +44,7 @@ final class SimulatedNode {
   }
 
   private static final long SECOND = 1_000_000_000L;
+  private static final Region SECOND_REGION = new Region("eu-central-1");
   private static final Duration TEND = Duration.ofSeconds(15);
   private static final Duration ANSWER_WITHIN = Duration.ofMillis(800);
   private static final Duration TOKEN_LIFE = Duration.ofHours(1);
@@ -104,6 +107,7 @@ final class SimulatedNode {
   private final Agenda.Clock clock;
   private final Random random;
   private final SimulatedSts sts;
+  private final @Nullable SimulatedSts elsewhere;
   private final ExchangeLimits limits;
   private final Bug bug;
   private final Leases leases;
@@ -112,6 +116,7 @@ final class SimulatedNode {
   private final Map<RoleArn, Integer> hours = new HashMap<>();
   private final Set<Lease.Key> flying = new HashSet<>();
   private final Map<Lease.Key, Long> obtained = new HashMap<>();
+  private final Map<Lease.Key, Long> landings = new HashMap<>();
   private final Deque<Long> calls = new ArrayDeque<>();
   private long troubledUntil;
   private long asks;
@@ -120,9 +125,21 @@ final class SimulatedNode {
   private long worstCold;
 
   SimulatedNode(Agenda agenda, Random random, SimulatedSts sts, ExchangeLimits limits, Bug bug) {
+    this(agenda, random, sts, null, limits, bug);
+  }
+
+  /** With STS in a second Region as well; null for none. */
+  SimulatedNode(
+      Agenda agenda,
+      Random random,
+      SimulatedSts sts,
+      @Nullable SimulatedSts elsewhere,
+      ExchangeLimits limits,
+      Bug bug) {
     this.agenda = agenda;
     this.random = random;
     this.sts = sts;
+    this.elsewhere = elsewhere;
     this.limits = limits;
     this.bug = bug;
     this.clock = new Agenda.Clock(agenda);
@@ -145,6 +162,7 @@ final class SimulatedNode {
         new Exchanges(limits, this::call, agenda::at, clock, random::nextDouble),
         (key, _) -> isEntitled(key),
         terms,
+        Optional.ofNullable(elsewhere).map(_ -> SECOND_REGION),
         clock,
         bug == Bug.REFRESH_STORM ? () -> -3.1 : random::nextDouble);
   }
@@ -309,7 +327,7 @@ final class SimulatedNode {
     check(
         ends.isAfter(agenda.instant().plusSeconds(29)),
         "I3: credentials that end " + Duration.between(agenda.instant(), ends) + " from now");
-    task.heldUntil = ends;
+    task.heldUntil = knownEnd(lease);
     task.heldGrant = key.grant();
     task.refusalsInARow = 0;
     if (!task.isWarm) {
@@ -317,6 +335,18 @@ final class SimulatedNode {
       worstCold = Math.max(worstCold, agenda.now() - task.coldSince);
     }
     again(task, Duration.ofMinutes(3).plus(within(Duration.ofMinutes(17))));
+  }
+
+  /**
+   * A node whose clock was an hour fast when it got credentials could only know of an hour less.
+   */
+  private Instant knownEnd(Lease lease) {
+    Instant ends = lease.credentials().expiration();
+    Duration known = Duration.between(lease.obtainedAt(), ends);
+    Long landed = landings.get(lease.key());
+    Instant bound =
+        landed == null ? ends : agenda.instant().minusNanos(agenda.now() - landed).plus(known);
+    return bound.isBefore(ends) ? bound : ends;
   }
 
   private void refused(Task task, Reason reason) {
@@ -365,25 +395,42 @@ final class SimulatedNode {
       calls.remove();
     }
     check(calls.size() <= 11 * limits.rate(), "I7: too many calls in ten seconds");
-    Long before = obtained.get(key);
+    Lease.Key lease = new Lease.Key(key.allocation(), key.task(), atHome(key.grant()));
+    Long before = obtained.get(lease);
     check(
         before == null || agenda.now() - before > key.grant().duration().toNanos() / 3,
         "I7: a lease is renewed long before its time");
-    sts.call(
+    boolean isSecond = key.grant().region().isPresent();
+    SimulatedSts asked = isSecond ? Objects.requireNonNull(elsewhere) : sts;
+    asked.call(
         key,
         token,
         clock,
         exchange -> {
           flying.remove(key);
-          if (exchange instanceof Exchange.Obtained && isEntitled(key)) {
-            obtained.put(key, agenda.now());
+          if (exchange instanceof Exchange.Obtained) {
+            landings.put(lease, agenda.now());
+          }
+          if (exchange instanceof Exchange.Obtained && isEntitled(lease)) {
+            obtained.put(lease, agenda.now());
           }
           ended.accept(exchange);
         });
   }
 
+  /** As the rules have it: the simulation's name no Region. */
+  private static Grant atHome(Grant grant) {
+    return new Grant(
+        grant.role(),
+        grant.duration(),
+        Optional.empty(),
+        grant.policyArns(),
+        grant.sessionPolicy());
+  }
+
   private void forget(AllocationId allocation) {
     obtained.keySet().removeIf(key -> key.allocation().equals(allocation));
+    landings.keySet().removeIf(key -> key.allocation().equals(allocation));
   }
 
   private boolean isEntitled(Lease.Key key) {

@@ -123,11 +123,13 @@ class SimulationTest {
     Random random = new Random(seed);
     Agenda agenda = new Agenda();
     SimulatedSts sts = new SimulatedSts(agenda, random);
+    SimulatedSts elsewhere = seed % 2 == 0 ? new SimulatedSts(agenda, random) : null;
     SimulatedNode node =
         new SimulatedNode(
             agenda,
             random,
             sts,
+            elsewhere,
             new ExchangeLimits(1 + random.nextInt(16), 5 + random.nextInt(50)),
             bug);
     try {
@@ -136,6 +138,9 @@ class SimulationTest {
       }
       node.start();
       nextFault(agenda, random, sts, node);
+      if (elsewhere != null) {
+        nextFaultElsewhere(agenda, random, elsewhere);
+      }
       agenda.runUntil(LIFE.toNanos());
       return new Life(node.asks(), node.issued(), sts.calls());
     } catch (BrokenInvariant e) {
@@ -192,6 +197,40 @@ class SimulationTest {
               () -> {
                 end.run();
                 nextFault(agenda, random, sts, node);
+              });
+        });
+  }
+
+  /** What befalls the second Region is no excuse for any answer. */
+  private static void nextFaultElsewhere(Agenda agenda, Random random, SimulatedSts elsewhere) {
+    agenda.in(
+        Duration.ofSeconds(60 + random.nextInt(3_000)),
+        () -> {
+          RoleArn role = ROLES.get(random.nextInt(ROLES.size()));
+          Runnable end =
+              switch (random.nextInt(4)) {
+                case 0 -> {
+                  elsewhere.setDown(true);
+                  yield () -> elsewhere.setDown(false);
+                }
+                case 1 -> {
+                  elsewhere.setRate(0.5);
+                  yield () -> elsewhere.setRate(Double.MAX_VALUE);
+                }
+                case 2 -> {
+                  elsewhere.setLatency(300, 8_000);
+                  yield () -> elsewhere.setLatency(20, 80);
+                }
+                default -> {
+                  elsewhere.setRefused(role, true);
+                  yield () -> elsewhere.setRefused(role, false);
+                }
+              };
+          agenda.in(
+              Duration.ofSeconds(1 + random.nextInt(2_400)),
+              () -> {
+                end.run();
+                nextFaultElsewhere(agenda, random, elsewhere);
               });
         });
   }

@@ -68,6 +68,7 @@ class ConfigFileTest {
             "roles: roles.yaml",
             "sts.region: eu-west-1",
             "sts.endpoint: (the Region's)",
+            "sts.fallback-region: (none)",
             "sts.timeout: 6s",
             "sts.concurrency: 16",
             "sts.rate: 50",
@@ -99,7 +100,13 @@ class ConfigFileTest {
               prefetch: from-secrets-dir
               alloc-dir: /opt/nomad/data/alloc
             roles: ../shared/roles.yaml
-            sts: {region: "${env:SET}", endpoint: "https://sts.example.com", timeout: 10s, concurrency: 4}
+            sts:
+              region: "${env:SET}"
+              endpoint: "https://sts.example.com"
+              fallback-region: eu-central-1
+              fallback-endpoint: "https://sts.eu-central-1.example.com"
+              timeout: 10s
+              concurrency: 4
             audit: {file: audit.jsonl}
             """);
     assertThat(config.listen().credentials()).hasSize(3);
@@ -129,6 +136,10 @@ class ConfigFileTest {
         "'sts: {}' | taskrole.yaml:1:6: region is missing",
         "'sts: {region: mars}' | region cannot be 'mars'",
         "'sts: {region: \"${env:UNSET}\"}' | the environment variable UNSET is not set",
+        "'sts: {region: eu-west-1, fallback-region: mars}' | fallback-region cannot be 'mars'",
+        "'sts: {region: eu-west-1, fallback-region: eu-west-1}' | fallback-region is region",
+        "'sts: {region: eu-west-1, fallback-region: cn-north-1}' | fallback-region is in partition aws-cn",
+        "'sts: {region: eu-west-1, fallback-endpoint: \"https://x\"}' | there is no fallback-region",
         "'sts: {region: eu-west-1, timeout: 5}' | timeout is a number; put it in quotes",
         "'sts: {region: eu-west-1, timeout: 5min}' | write a duration such as 850ms, 5s or 1h30m",
         "'sts: {region: eu-west-1, concurrency: 0}' | write a whole number from 1 to 256",

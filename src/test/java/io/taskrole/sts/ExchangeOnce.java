@@ -20,7 +20,12 @@ final class ExchangeOnce {
   public static void main(String[] args) {
     var config =
         new StsConfig(
-            new Region("eu-west-1"), Optional.of(URI.create(args[0])), Duration.ofSeconds(5), 1, 1);
+            new Region("eu-west-1"),
+            Optional.of(URI.create(args[0])),
+            Optional.empty(),
+            Duration.ofSeconds(5),
+            1,
+            1);
     var grant =
         new Grant(
             RoleArn.parse("arn:aws:iam::123456789012:role/billing").orElseThrow(),

@@ -47,7 +47,12 @@ class StsSourceTest {
     source =
         new StsSource(
             new StsConfig(
-                new Region("eu-west-1"), Optional.of(server.uri("")), Duration.ofSeconds(1), 4, 50),
+                new Region("eu-west-1"),
+                Optional.of(server.uri("")),
+                Optional.empty(),
+                Duration.ofSeconds(1),
+                4,
+                50),
             TimeSource.system());
   }
 

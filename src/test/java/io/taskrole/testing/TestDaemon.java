@@ -44,6 +44,7 @@ public final class TestDaemon implements AutoCloseable {
       String listen,
       String roles,
       String extra,
+      String stsExtra,
       UnaryOperator<URI> before,
       UnaryOperator<URI> beforeNomad) {
     try {
@@ -59,13 +60,14 @@ public final class TestDaemon implements AutoCloseable {
               """
               listen: {credentials: ["%s:0"], admin: "127.0.0.1:0"}
               nomad: {address: "%s"}
-              sts: {region: eu-west-1, endpoint: "%s", rate: 1000}
+              sts: {region: eu-west-1, endpoint: "%s", rate: 1000%s}
               audit: {file: audit.jsonl}
               %s
               """,
               listen,
               beforeNomad.apply(URI.create(issuer.issuer())),
               before.apply(sts.endpoint()),
+              String.format(Locale.ROOT, stsExtra, sts.endpoint()),
               extra));
       Problems problems = new Problems();
       TaskroleConfig config =
@@ -78,33 +80,45 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public static TestDaemon start(Path directory) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts, nomad -> nomad);
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", sts -> sts, nomad -> nomad);
   }
 
   /** With other rules and further configuration keys. */
   public static TestDaemon start(Path directory, String roles, String extra) {
-    return new TestDaemon(directory, LOOPBACK, roles, extra, sts -> sts, nomad -> nomad);
+    return new TestDaemon(directory, LOOPBACK, roles, extra, "", sts -> sts, nomad -> nomad);
   }
 
   /** On another address. */
   public static TestDaemon startOn(Path directory, String listen, String roles) {
-    return new TestDaemon(directory, listen, roles, "", sts -> sts, nomad -> nomad);
+    return new TestDaemon(directory, listen, roles, "", "", sts -> sts, nomad -> nomad);
   }
 
   /** With an STS of the test's own. */
   public static TestDaemon startWithSts(Path directory, String endpoint, String extra) {
     return new TestDaemon(
-        directory, LOOPBACK, ROLES, extra, _ -> URI.create(endpoint), nomad -> nomad);
+        directory, LOOPBACK, ROLES, extra, "", _ -> URI.create(endpoint), nomad -> nomad);
+  }
+
+  /** With something between it and its STS at home, which a second Region reaches directly. */
+  public static TestDaemon startWithFallback(Path directory, UnaryOperator<URI> before) {
+    return new TestDaemon(
+        directory,
+        LOOPBACK,
+        ROLES,
+        "",
+        ", fallback-region: eu-central-1, fallback-endpoint: \"%s\"",
+        before,
+        nomad -> nomad);
   }
 
   /** With something between it and its STS; the function makes it, and says where it listens. */
   public static TestDaemon startBehind(Path directory, UnaryOperator<URI> before) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", before, nomad -> nomad);
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", before, nomad -> nomad);
   }
 
   /** With something between it and its Nomad agent. */
   public static TestDaemon startBehindAgent(Path directory, UnaryOperator<URI> before) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", sts -> sts, before);
+    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", sts -> sts, before);
   }
 
   public Issuer issuer() {
