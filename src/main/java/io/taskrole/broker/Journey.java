@@ -136,9 +136,10 @@ final class Journey {
     private long askedAt;
     private volatile boolean isAsked;
 
-    /** These two belong to the journey's lock. */
+    /** These three belong to the journey's lock. */
     private boolean isStarted;
 
+    private boolean isFlying;
     private boolean isOver;
 
     Leg(Lease.Key key, Urgency urgency) {
@@ -166,14 +167,18 @@ final class Journey {
         askedAt = time.nanos();
         isAsked = true;
       }
+      synchronized (Journey.this) {
+        isFlying = true;
+      }
       return slot.newestToken();
     }
 
     @Override
     public void ended(Exchange exchange, BearerToken token) {
-      if (exchange instanceof Exchange.Failed(var refusal)
-          && isWorthAnother(refusal, token)
-          && !hasLanded()) {
+      boolean goesOn = callEnded();
+      if (goesOn
+          && exchange instanceof Exchange.Failed(var refusal)
+          && isWorthAnother(refusal, token)) {
         if (this == home) {
           flight.inTrouble(refusal);
           if (second != null) {
@@ -217,8 +222,20 @@ final class Journey {
       land(result, token);
     }
 
+    /** Whether another call may follow: once home has given up, nobody makes one. */
+    private boolean callEnded() {
+      synchronized (Journey.this) {
+        isFlying = false;
+        return !landed && !home.isOver;
+      }
+    }
+
+    /**
+     * Home is always waited for. The second Region is, when home has given up, only for a call that
+     * is being made: a line there must not keep the next flight from trying home.
+     */
     private boolean isAwaited(@Nullable Leg other) {
-      return other != null && other.isStarted && !other.isOver;
+      return other != null && !other.isOver && (other == home || other.isFlying);
     }
   }
 

@@ -163,6 +163,28 @@ class SecondRegionTest {
     assertThat(leases.waiting()).isZero();
   }
 
+  /** A second Region that fails slowly must not keep home from being asked. */
+  @Test
+  void homeBackWhileTheSecondFails_isAskedAtOnce() {
+    behaves(HOME, Duration.ofMillis(30), DOWN);
+    behaves(SECOND, Duration.ofMillis(30), DOWN);
+    long end = agenda.now() + Duration.ofMinutes(2).toNanos();
+    while (agenda.now() < end) {
+      ask("one", "arn:aws:iam::123456789012:role/one");
+      ask("other", "arn:aws:iam::123456789012:role/other");
+      pass(Duration.ofSeconds(1));
+    }
+    behaviours.remove(HOME);
+    calls.clear();
+    for (int i = 0; i < 8; i++) {
+      ask("one", "arn:aws:iam::123456789012:role/one");
+      ask("other", "arn:aws:iam::123456789012:role/other");
+      pass(Duration.ofSeconds(1));
+    }
+
+    assertThat(issued).hasSize(2);
+  }
+
   @Test
   void renewals_neverGoThere() {
     ask();
