@@ -68,10 +68,13 @@ final class SimulatedSts {
     return refused.contains(role);
   }
 
-  /** Whether it refuses the role, or did a moment ago: refusals are repeated for some seconds. */
+  /**
+   * Whether it refuses the role, or did within a minute: a refusal is repeated without a call until
+   * a try ends, there is one within 8 s of somebody's asking, and tasks pause for up to 30 s.
+   */
   boolean hasRefused(RoleArn role) {
     return refuses(role)
-        || agenda.now() - lastRefused.getOrDefault(role, Long.MIN_VALUE / 2) < 30_000_000_000L;
+        || agenda.now() - lastRefused.getOrDefault(role, Long.MIN_VALUE / 2) < 60_000_000_000L;
   }
 
   /** All calls so far, those that were throttled included. */
