@@ -61,7 +61,7 @@ public final class ConfigFile {
       Path file, Function<String, Optional<String>> environment, Problems problems) {
     byte[] content;
     try {
-      content = Files.readAllBytes(file);
+      content = YamlDocument.read(file);
     } catch (IOException e) {
       problems.add(
           Place.beginningOf(file.toString()),
@@ -94,7 +94,7 @@ public final class ConfigFile {
     String roles = "roles.yaml";
     try {
       roles =
-          YamlDocument.parse(file.toString(), Files.readAllBytes(file), new Problems(), environment)
+          YamlDocument.parse(file.toString(), YamlDocument.read(file), new Problems(), environment)
               .flatMap(root -> new YamlFields(root, new Problems()).text("roles"))
               .orElse(roles);
     } catch (IOException e) {

@@ -3,8 +3,8 @@ package io.taskrole.policy;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problem;
 import io.taskrole.yaml.Problems;
+import io.taskrole.yaml.YamlDocument;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -71,7 +71,7 @@ public final class LiveRules implements RoleRules, AutoCloseable {
   public static Optional<LiveRules> load(
       Path file, Region defaultRegion, Problems problems, TimeSource time, Runnable changed) {
     try {
-      byte[] content = Files.readAllBytes(file);
+      byte[] content = YamlDocument.read(file);
       return RolesFile.parse(file.toString(), content, Optional.of(defaultRegion), problems)
           .map(policy -> new LiveRules(file, defaultRegion, policy, content, time, changed));
     } catch (IOException e) {
@@ -146,10 +146,10 @@ public final class LiveRules implements RoleRules, AutoCloseable {
   }
 
   private byte[] settled() throws IOException, InterruptedException {
-    byte[] content = Files.readAllBytes(file);
+    byte[] content = YamlDocument.read(file);
     for (int i = 0; i < SETTLE_ATTEMPTS && !Arrays.equals(content, seen); i++) {
       time.sleep(SETTLED);
-      byte[] again = Files.readAllBytes(file);
+      byte[] again = YamlDocument.read(file);
       if (Arrays.equals(content, again)) {
         return content;
       }

@@ -9,7 +9,6 @@ import io.taskrole.yaml.YamlFields;
 import io.taskrole.yaml.YamlNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -44,7 +43,7 @@ public final class RolesFile {
   public static Optional<Policy> load(
       Path file, Optional<Region> defaultRegion, Problems problems) {
     try {
-      return parse(file.toString(), Files.readAllBytes(file), defaultRegion, problems);
+      return parse(file.toString(), YamlDocument.read(file), defaultRegion, problems);
     } catch (IOException e) {
       unreadable(file, e, problems);
       return Optional.empty();

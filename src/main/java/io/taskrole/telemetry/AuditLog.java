@@ -5,6 +5,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -130,13 +132,36 @@ public final class AuditLog implements AuditSink, AutoCloseable {
             file,
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
       }
-      return new FileOutputStream(file.toFile(), true);
+      boolean isTorn = isTorn(file);
+      OutputStream appending = new FileOutputStream(file.toFile(), true);
+      if (isTorn) {
+        appending.write('\n');
+      }
+      return appending;
     } catch (IOException e) {
       throw new IOException(
           "cannot open the audit log "
               + file
               + "; make its directory, and let the daemon's user write there",
           e);
+    }
+  }
+
+  /**
+   * Whether the last line has no end, as after a kill or on a full disk: the next record would be
+   * lost with it. Who may only append cannot know.
+   */
+  private static boolean isTorn(Path file) {
+    if (!Files.isRegularFile(file)) {
+      return false;
+    }
+    try (FileChannel reading = FileChannel.open(file)) {
+      ByteBuffer last = ByteBuffer.allocate(1);
+      return reading.size() > 0
+          && reading.read(last, reading.size() - 1) == 1
+          && last.get(0) != '\n';
+    } catch (IOException e) {
+      return false;
     }
   }
 

@@ -1,8 +1,12 @@
 package io.taskrole.yaml;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -45,6 +49,16 @@ public final class YamlDocument {
     this.file = file;
     this.problems = problems;
     this.environment = environment;
+  }
+
+  /**
+   * The file's bytes, cut off one byte after what {@link #parse} takes: whatever its size, it costs
+   * no more memory.
+   */
+  public static byte[] read(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      return in.readNBytes(MAXIMUM_BYTES + 1);
+    }
   }
 
   /**

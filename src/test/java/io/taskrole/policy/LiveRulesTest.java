@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.taskrole.identity.Workload;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problems;
+import io.taskrole.yaml.YamlDocument;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -122,6 +124,27 @@ class LiveRulesTest {
         .contains("roles.yaml:1:46: role cannot be 'nonsense'");
     Files.writeString(file, rule("one"));
     untilTroubleIs(false);
+  }
+
+  @Test
+  void hundredMegabytes_changeNothing_andCostNoMemory() throws Exception {
+    try (var huge = new RandomAccessFile(file.toFile(), "rw")) {
+      huge.setLength(100L << 20);
+    }
+    untilTroubleIs(true);
+    assertThat(role()).isEqualTo("one");
+    assertThat(YamlDocument.read(file)).hasSizeLessThan(2 << 20);
+    Files.writeString(file, rule("two"));
+    untilRoleIs("two");
+    untilTroubleIs(false);
+  }
+
+  @Test
+  void notUtf8_changesNothing() throws Exception {
+    Files.write(file, new byte[] {'r', 'o', 'l', 'e', 's', ':', ' ', (byte) 0xc3, (byte) 0x28});
+    untilTroubleIs(true);
+    assertThat(role()).isEqualTo("one");
+    assertThat(rules.trouble().orElseThrow().problems().getFirst().toString()).contains("UTF-8");
   }
 
   @Test

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +29,12 @@ public final class AgentProcess implements AutoCloseable {
   }
 
   public static AgentProcess start(Path config) throws IOException {
-    return start(config, System.getProperty("java.class.path"));
+    return start(config, System.getProperty("java.class.path"), List.of());
+  }
+
+  /** With further options for its JVM. */
+  public static AgentProcess start(Path config, List<String> options) throws IOException {
+    return start(config, System.getProperty("java.class.path"), options);
   }
 
   /**
@@ -55,22 +61,19 @@ public final class AgentProcess implements AutoCloseable {
         config,
         Stream.concat(
                 Stream.of(jar.toString()), Stream.of(path).filter(entry -> entry.endsWith(".jar")))
-            .collect(Collectors.joining(File.pathSeparator)));
+            .collect(Collectors.joining(File.pathSeparator)),
+        List.of());
   }
 
-  private static AgentProcess start(Path config, String classPath) throws IOException {
-    return new AgentProcess(
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                classPath,
-                "io.taskrole.Main",
-                "agent",
-                "--config",
-                config.toString())
-            .redirectErrorStream(true)
-            .start());
+  private static AgentProcess start(Path config, String classPath, List<String> options)
+      throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-XX:TieredStopAtLevel=1");
+    command.addAll(options);
+    command.addAll(
+        List.of("-cp", classPath, "io.taskrole.Main", "agent", "--config", config.toString()));
+    return new AgentProcess(new ProcessBuilder(command).redirectErrorStream(true).start());
   }
 
   /** The first line that begins so; fails after twenty seconds. */
@@ -81,6 +84,10 @@ public final class AgentProcess implements AutoCloseable {
   /** The first line that holds the text; fails after twenty seconds. */
   public String awaitText(String text) throws InterruptedException {
     return await(line -> line.contains(text));
+  }
+
+  public boolean isAlive() {
+    return process.isAlive();
   }
 
   public long id() {
