@@ -41,10 +41,18 @@ class Components {
     if (!missing.isEmpty()) {
       throw new IllegalStateException("shipped, and not listed: " + missing);
     }
-    list.withArray("components").add(runtime(distribution.resolve("runtime"), Path.of(args[2])));
     ObjectNode metadata = (ObjectNode) list.get("metadata");
     metadata.put("timestamp", args[3]);
-    sum((ObjectNode) metadata.get("component"), distribution.resolve("app/taskrole.jar"));
+    ObjectNode taskrole = (ObjectNode) metadata.get("component");
+    taskrole.put("type", "application");
+    sum(taskrole, distribution.resolve("app/taskrole.jar"));
+    ObjectNode runtime = runtime(distribution.resolve("runtime"), Path.of(args[2]));
+    list.withArray("components").add(runtime);
+    for (var each : list.withArray("dependencies")) {
+      if (each.get("ref").equals(taskrole.get("bom-ref"))) {
+        ((ArrayNode) each.get("dependsOn")).add(runtime.get("bom-ref"));
+      }
+    }
     list.remove("serialNumber");
     byte[] content = JSON.writeValueAsBytes(list);
     list.put("serialNumber", "urn:uuid:" + UUID.nameUUIDFromBytes(content));
