@@ -23,19 +23,27 @@ public final class AcceptTransport implements Transport, io.vertx.core.transport
   private static final Transport NIO = io.vertx.core.transport.Transport.NIO.implementation();
 
   private final Acceptance acceptance;
+  private final Listeners listeners;
 
-  private AcceptTransport(Acceptance acceptance) {
+  private AcceptTransport(Acceptance acceptance, Listeners listeners) {
     this.acceptance = acceptance;
+    this.listeners = listeners;
   }
 
-  /** A Vert.x whose servers accept connections through {@link AcceptChannel}. */
-  public static Vertx vertx(VertxOptions options, Acceptance acceptance) {
-    return Vertx.builder().with(options).withTransport(new AcceptTransport(acceptance)).build();
+  /**
+   * A Vert.x whose servers accept connections through {@link AcceptChannel}, on the sockets that
+   * the listeners have or make.
+   */
+  public static Vertx vertx(VertxOptions options, Acceptance acceptance, Listeners listeners) {
+    return Vertx.builder()
+        .with(options)
+        .withTransport(new AcceptTransport(acceptance, listeners))
+        .build();
   }
 
   @Override
   public ChannelFactory<? extends ServerChannel> serverChannelFactory(boolean domainSocket) {
-    return domainSocket ? NIO.serverChannelFactory(true) : () -> new AcceptChannel(acceptance);
+    return domainSocket ? NIO.serverChannelFactory(true) : () -> listeners.open(acceptance);
   }
 
   @Override

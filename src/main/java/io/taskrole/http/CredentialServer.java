@@ -17,9 +17,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod
@@ -36,6 +39,12 @@ public final class CredentialServer implements AutoCloseable {
 
   /** Callers that wait for a cold exchange are finished within this time of a stop. */
   private static final Duration DRAIN = Duration.ofSeconds(5);
+
+  /**
+   * Whoever has connected a moment before the stop still gets his answer; longer than a request
+   * takes from there, and short, since others wait for the next start meanwhile.
+   */
+  private static final Duration PARTING = Duration.ofMillis(100);
 
   /** What the heap has room for, beside the leases: a connection takes 8 to 15 KiB. */
   private static final int MOST_CONNECTIONS = 12_288;
@@ -56,22 +65,28 @@ public final class CredentialServer implements AutoCloseable {
       LongAdder evictions,
       int mostConnections,
       CompletableFuture<CredentialBroker> broker,
+      AtomicReference<@Nullable InetSocketAddress> probe,
+      AtomicBoolean parting,
       CompletableFuture<Void> stopping) {}
 
   private final Vertx vertx;
+  private final Listeners listeners;
   private final ListenConfig listen;
+  private final TimeSource time;
   private final Shared shared;
   private final List<CredentialVerticle> verticles = new ArrayList<>();
 
   /**
    * Builds the server; nothing listens yet.
    *
+   * @param listeners the same that the transport of {@code vertx} was made with
    * @param answerWithin the time in which every request is answered, counted from its arrival
    * @param descriptors how many files and sockets the process may have open
    * @param blocking runs the pipeline where it may block: virtual threads
    */
   public CredentialServer(
       Vertx vertx,
+      Listeners listeners,
       ListenConfig listen,
       Duration answerWithin,
       long descriptors,
@@ -80,7 +95,9 @@ public final class CredentialServer implements AutoCloseable {
       TimeSource time,
       Executor blocking) {
     this.vertx = vertx;
+    this.listeners = listeners;
     this.listen = listen;
+    this.time = time;
     long connections = Math.clamp(descriptors / 2, LEAST_CONNECTIONS, MOST_CONNECTIONS);
     this.shared =
         new Shared(
@@ -96,6 +113,8 @@ public final class CredentialServer implements AutoCloseable {
             new LongAdder(),
             (int) connections,
             new CompletableFuture<>(),
+            new AtomicReference<>(),
+            new AtomicBoolean(),
             new CompletableFuture<>());
   }
 
@@ -115,6 +134,7 @@ public final class CredentialServer implements AutoCloseable {
           address.getPort() == 0
               ? SocketAddress.sharedRandomPort(1 + bound.size(), host)
               : SocketAddress.inetSocketAddress(address.getPort(), host);
+      listeners.expect(address);
       bound.add(Binding.bind(address, () -> deploy(socket, loops)));
     }
     return bound;
@@ -140,12 +160,40 @@ public final class CredentialServer implements AutoCloseable {
     return shared.requests().sum();
   }
 
-  /** Stops listening, lets the requests in flight end, and closes the connections. */
+  /**
+   * What comes from this address is our own, and asks only to be answered: it counts nowhere and is
+   * not audited.
+   *
+   * @param from null when the connection is about to end: its address may be another's then
+   */
+  public void expectProbe(@Nullable InetSocketAddress from) {
+    shared.probe().set(from);
+  }
+
+  /**
+   * Leaves new connections to the successor or to the next start, answers those that are there,
+   * lets the requests in flight end, and closes the connections.
+   */
   @Override
   public void close() {
+    if (listeners.areShared()) {
+      listeners.stepAside();
+      part();
+    }
+    shared.parting().set(true);
+    listeners.close();
+    part();
     shared.stopping().complete(null);
     var ends = verticles.stream().map(verticle -> verticle.shutdown(DRAIN)).toList();
     Binding.await(Future.join(ends).otherwiseEmpty(), DRAIN.plusSeconds(2));
+  }
+
+  private void part() {
+    try {
+      time.sleep(PARTING);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private Future<Integer> deploy(SocketAddress socket, int loops) {

@@ -11,9 +11,14 @@ import java.util.List;
  * @param admin the address of {@code /healthz /readyz /metrics}
  * @param exposeToNetwork permits addresses that other hosts can reach: whoever can open a
  *     connection may then try stolen tokens, and credentials cross the network in clear
+ * @param reusePort lets a second process of the same user listen on the same addresses, to take
+ *     this one's place
  */
 public record ListenConfig(
-    List<InetSocketAddress> credentials, InetSocketAddress admin, boolean exposeToNetwork) {
+    List<InetSocketAddress> credentials,
+    InetSocketAddress admin,
+    boolean exposeToNetwork,
+    boolean reusePort) {
   /** Throws {@link IllegalArgumentException} when no address is given or one is routable. */
   public ListenConfig {
     credentials = List.copyOf(credentials);
