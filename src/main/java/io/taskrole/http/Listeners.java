@@ -3,7 +3,6 @@ package io.taskrole.http;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,12 +51,9 @@ public final class Listeners {
     return new Listeners(sockets, isShared);
   }
 
-  /** The addresses of sockets that were handed over and that the configuration does not name. */
-  public List<InetSocketAddress> unknownTo(ListenConfig config) {
-    List<InetSocketAddress> unknown = new ArrayList<>(inherited.keySet());
-    unknown.removeAll(config.credentials());
-    unknown.remove(config.admin());
-    return unknown;
+  /** The addresses of the sockets that were handed over. */
+  public List<InetSocketAddress> inherited() {
+    return List.copyOf(inherited.keySet());
   }
 
   /** The next socket to be opened is for this address. */

@@ -91,18 +91,34 @@ class ListenersTest {
   }
 
   @Test
-  void inheritedSocketThatNothingNames_isTold() throws Exception {
+  void inheritedSocketThatNothingNames_isServedAsWell() throws Exception {
     try (NativeSocket socket = NativeSocket.listening(false);
         NativeSocket admin = NativeSocket.listening(false);
-        NativeSocket stray = NativeSocket.listening(false)) {
+        NativeSocket other = NativeSocket.listening(true)) {
       Listeners listeners =
-          Listeners.of(List.of(socket.duplicate(), admin.duplicate(), stray.duplicate()), false);
+          Listeners.of(List.of(socket.duplicate(), admin.duplicate(), other.duplicate()), false);
+      ListenConfig config =
+          new ListenConfig(List.of(socket.address()), admin.address(), false, false);
 
-      assertThat(
-              listeners.unknownTo(
-                  new ListenConfig(List.of(socket.address()), admin.address(), false, false)))
-          .containsExactly(stray.address());
+      assertThat(config.and(listeners.inherited()).credentials())
+          .containsExactly(socket.address(), other.address());
+      assertThat(config.routable(listeners.inherited())).isEmpty();
     }
+  }
+
+  @Test
+  void inheritedSocketThatOtherHostsCanReach_isPermittedOnlyByName() {
+    InetSocketAddress loopback = new InetSocketAddress(InetAddress.getLoopbackAddress(), 80);
+    InetSocketAddress any = new InetSocketAddress("0.0.0.0", 80);
+
+    assertThat(
+            new ListenConfig(List.of(loopback), loopback, false, false)
+                .routable(List.of(loopback, any)))
+        .contains(any);
+    assertThat(
+            new ListenConfig(List.of(loopback), loopback, true, false)
+                .routable(List.of(loopback, any)))
+        .isEmpty();
   }
 
   @Test
