@@ -266,7 +266,8 @@ public final class Daemon implements AutoCloseable {
 
   /** The sockets that are handed over, which must not be those that other hosts can reach. */
   private Optional<Listeners> listeners(Problems problems) throws IOException {
-    Listeners listeners = Listeners.of(supervisor.sockets(), config.listen().reusePort());
+    Listeners listeners =
+        Listeners.of(acceptance, supervisor.sockets(), config.listen().reusePort());
     Optional<InetSocketAddress> routable = config.listen().routable(listeners.inherited());
     routable.ifPresent(address ->
         problems.add(
@@ -300,7 +301,6 @@ public final class Daemon implements AutoCloseable {
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
                         .setClassPathResolvingEnabled(false)),
-            acceptance,
             listeners);
     parts.push(
         () -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
