@@ -148,7 +148,7 @@ public final class Daemon implements AutoCloseable {
         new CredentialServer(
             vertx,
             listeners,
-            config.listen(),
+            config.listen().and(listeners.inherited()),
             config.broker().answerWithin(),
             descriptors(),
             log,
@@ -264,18 +264,19 @@ public final class Daemon implements AutoCloseable {
     return part;
   }
 
-  /** The sockets that are handed over, which must be those that the configuration names. */
+  /** The sockets that are handed over, which must not be those that other hosts can reach. */
   private Optional<Listeners> listeners(Problems problems) throws IOException {
-    Listeners listeners = Listeners.of(supervisor.sockets(), config.listen().reusePort());
-    List<InetSocketAddress> unknown = listeners.unknownTo(config.listen());
-    unknown.forEach(address ->
+    Listeners listeners =
+        Listeners.of(acceptance, supervisor.sockets(), config.listen().reusePort());
+    Optional<InetSocketAddress> routable = config.listen().routable(listeners.inherited());
+    routable.ifPresent(address ->
         problems.add(
             Place.beginningOf(config.file().toString()),
             "the service manager hands over a socket at "
                 + IpEndpoint.format(address)
-                + ", where nobody would answer",
-            "name the address in listen.credentials, or take it out of taskrole.socket"));
-    return unknown.isEmpty() ? Optional.of(listeners) : Optional.empty();
+                + ", which can be reached from other hosts",
+            "take it out of taskrole.socket; or risk it with listen.expose-to-network: true"));
+    return routable.isEmpty() ? Optional.of(listeners) : Optional.empty();
   }
 
   /** A loopback address if there is one: it is there, whatever becomes of the others. */
@@ -300,7 +301,6 @@ public final class Daemon implements AutoCloseable {
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
                         .setClassPathResolvingEnabled(false)),
-            acceptance,
             listeners);
     parts.push(
         () -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));

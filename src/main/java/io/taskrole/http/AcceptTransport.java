@@ -22,11 +22,9 @@ import org.jspecify.annotations.Nullable;
 public final class AcceptTransport implements Transport, io.vertx.core.transport.Transport {
   private static final Transport NIO = io.vertx.core.transport.Transport.NIO.implementation();
 
-  private final Acceptance acceptance;
   private final Listeners listeners;
 
-  private AcceptTransport(Acceptance acceptance, Listeners listeners) {
-    this.acceptance = acceptance;
+  private AcceptTransport(Listeners listeners) {
     this.listeners = listeners;
   }
 
@@ -34,16 +32,13 @@ public final class AcceptTransport implements Transport, io.vertx.core.transport
    * A Vert.x whose servers accept connections through {@link AcceptChannel}, on the sockets that
    * the listeners have or make.
    */
-  public static Vertx vertx(VertxOptions options, Acceptance acceptance, Listeners listeners) {
-    return Vertx.builder()
-        .with(options)
-        .withTransport(new AcceptTransport(acceptance, listeners))
-        .build();
+  public static Vertx vertx(VertxOptions options, Listeners listeners) {
+    return Vertx.builder().with(options).withTransport(new AcceptTransport(listeners)).build();
   }
 
   @Override
   public ChannelFactory<? extends ServerChannel> serverChannelFactory(boolean domainSocket) {
-    return domainSocket ? NIO.serverChannelFactory(true) : () -> listeners.open(acceptance);
+    return domainSocket ? NIO.serverChannelFactory(true) : () -> listeners.open();
   }
 
   @Override

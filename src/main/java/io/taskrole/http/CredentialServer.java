@@ -40,11 +40,13 @@ public final class CredentialServer implements AutoCloseable {
   /** Callers that wait for a cold exchange are finished within this time of a stop. */
   private static final Duration DRAIN = Duration.ofSeconds(5);
 
-  /**
-   * Whoever has connected a moment before the stop still gets his answer; longer than a request
-   * takes from there, and short, since others wait for the next start meanwhile.
-   */
-  private static final Duration PARTING = Duration.ofMillis(100);
+  /** Whoever has connected before a stop sends his request within this time, or never. */
+  private static final Duration PARTING = Duration.ofMillis(500);
+
+  /** A connection that is being made when a successor takes over is made by then. */
+  private static final Duration HANDSHAKE = Duration.ofMillis(50);
+
+  private static final Duration LOOK = Duration.ofMillis(5);
 
   /** What the heap has room for, beside the leases: a connection takes 8 to 15 KiB. */
   private static final int MOST_CONNECTIONS = 12_288;
@@ -61,6 +63,7 @@ public final class CredentialServer implements AutoCloseable {
       TaskPace pace,
       TaskConnections tasks,
       AtomicInteger connections,
+      AtomicInteger strangers,
       LongAdder requests,
       LongAdder evictions,
       int mostConnections,
@@ -108,6 +111,7 @@ public final class CredentialServer implements AutoCloseable {
             blocking,
             new TaskPace(time),
             new TaskConnections(),
+            new AtomicInteger(),
             new AtomicInteger(),
             new LongAdder(),
             new LongAdder(),
@@ -176,24 +180,29 @@ public final class CredentialServer implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (listeners.areShared()) {
-      listeners.stepAside();
-      part();
+    try {
+      if (listeners.areShared()) {
+        listeners.stepAside();
+        time.sleep(HANDSHAKE);
+      }
+      shared.parting().set(true);
+      listeners.close();
+      awaitFirstRequests();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
-    shared.parting().set(true);
-    listeners.close();
-    part();
     shared.stopping().complete(null);
     var ends = verticles.stream().map(verticle -> verticle.shutdown(DRAIN)).toList();
     Binding.await(Future.join(ends).otherwiseEmpty(), DRAIN.plusSeconds(2));
   }
 
-  private void part() {
-    try {
-      time.sleep(PARTING);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+  /** Whoever has connected already must find somebody who answers. */
+  private void awaitFirstRequests() throws InterruptedException {
+    long last = time.nanos() + PARTING.toNanos();
+    do {
+      time.sleep(LOOK);
+    } while ((listeners.unsettled() > 0 || shared.strangers().get() > 0)
+        && time.nanos() - last < 0);
   }
 
   private Future<Integer> deploy(SocketAddress socket, int loops) {

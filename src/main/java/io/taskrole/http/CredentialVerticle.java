@@ -187,6 +187,7 @@ final class CredentialVerticle extends VerticleBase {
 
     void arm() {
       strangers.add(this);
+      shared.strangers().incrementAndGet();
       timer =
           vertx.setTimer(
               FIRST_REQUEST.toMillis(),
@@ -197,7 +198,9 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     void disarm() {
-      strangers.remove(this);
+      if (strangers.remove(this)) {
+        shared.strangers().decrementAndGet();
+      }
       if (timer != null) {
         vertx.cancelTimer(timer);
         timer = null;

@@ -2,7 +2,10 @@ package io.taskrole.http;
 
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Where to listen.
@@ -29,6 +32,21 @@ public record ListenConfig(
         && !(credentials.stream().allMatch(ListenConfig::isLocal) && isLocal(admin))) {
       throw new IllegalArgumentException("a routable address");
     }
+  }
+
+  /**
+   * With the addresses of sockets that were handed over, as far as it does not name them: whoever
+   * connects there must be answered.
+   */
+  public ListenConfig and(List<InetSocketAddress> inherited) {
+    Set<InetSocketAddress> all = new LinkedHashSet<>(credentials);
+    inherited.stream().filter(address -> !address.equals(admin)).forEach(all::add);
+    return new ListenConfig(List.copyOf(all), admin, exposeToNetwork, reusePort);
+  }
+
+  /** The first of these that other hosts can reach, unless that is permitted. */
+  public Optional<InetSocketAddress> routable(List<InetSocketAddress> addresses) {
+    return addresses.stream().filter(address -> !exposeToNetwork && !isLocal(address)).findFirst();
   }
 
   /** Whether only this host can be meant: loopback or link-local. */

@@ -3,7 +3,6 @@ package io.taskrole.http;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,44 +19,46 @@ import org.jspecify.annotations.Nullable;
 public final class Listeners {
   private static final Duration CLOSE = Duration.ofSeconds(1);
 
+  private final Acceptance acceptance;
   private final Map<InetSocketAddress, InheritedSocket> inherited;
   private final boolean isShared;
   private final List<AcceptChannel> open = new CopyOnWriteArrayList<>();
   private volatile @Nullable InheritedSocket expected;
 
-  private Listeners(Map<InetSocketAddress, InheritedSocket> inherited, boolean isShared) {
+  private Listeners(
+      Acceptance acceptance, Map<InetSocketAddress, InheritedSocket> inherited, boolean isShared) {
+    this.acceptance = acceptance;
     this.inherited = inherited;
     this.isShared = isShared;
   }
 
   /** All sockets are made anew, and are this process's alone. */
-  public static Listeners own() {
-    return new Listeners(Map.of(), false);
+  public static Listeners own(Acceptance acceptance) {
+    return new Listeners(acceptance, Map.of(), false);
   }
 
   /**
    * Takes over what the service manager has opened.
    *
+   * @param acceptance what all sockets share
    * @param descriptors file descriptors of listening sockets
    * @param isShared whether others of this user may listen on the same addresses as well ({@code
    *     SO_REUSEPORT}, socket(7)): one that takes this one's place
    * @throws IOException when one is not a listening socket of TCP; the message names it
    */
-  public static Listeners of(List<Integer> descriptors, boolean isShared) throws IOException {
+  public static Listeners of(Acceptance acceptance, List<Integer> descriptors, boolean isShared)
+      throws IOException {
     Map<InetSocketAddress, InheritedSocket> sockets = new LinkedHashMap<>();
     for (int descriptor : descriptors) {
       InheritedSocket socket = InheritedSocket.of(descriptor);
       sockets.put(socket.address(), socket);
     }
-    return new Listeners(sockets, isShared);
+    return new Listeners(acceptance, sockets, isShared);
   }
 
-  /** The addresses of sockets that were handed over and that the configuration does not name. */
-  public List<InetSocketAddress> unknownTo(ListenConfig config) {
-    List<InetSocketAddress> unknown = new ArrayList<>(inherited.keySet());
-    unknown.removeAll(config.credentials());
-    unknown.remove(config.admin());
-    return unknown;
+  /** The addresses of the sockets that were handed over. */
+  public List<InetSocketAddress> inherited() {
+    return List.copyOf(inherited.keySet());
   }
 
   /** The next socket to be opened is for this address. */
@@ -66,7 +67,7 @@ public final class Listeners {
   }
 
   /** A socket for the address that is expected. */
-  AcceptChannel open(Acceptance acceptance) {
+  AcceptChannel open() {
     InheritedSocket socket = expected;
     expected = null;
     AcceptChannel channel =
@@ -80,6 +81,11 @@ public final class Listeners {
   /** Whether another process may be listening on the same addresses, to take this one's place. */
   boolean areShared() {
     return isShared;
+  }
+
+  /** How many accepted connections wait for their event loop. */
+  int unsettled() {
+    return acceptance.unsettled();
   }
 
   /** Leaves new connections to the successor, if there is one; those that wait are still taken. */

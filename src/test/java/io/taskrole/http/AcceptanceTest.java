@@ -31,8 +31,8 @@ class AcceptanceTest {
 
   private final TimeSource time = TimeSource.system();
   private final Acceptance acceptance = new Acceptance(time);
-  private final Listeners listeners = Listeners.own();
-  private final Vertx vertx = AcceptTransport.vertx(new VertxOptions(), acceptance, listeners);
+  private final Listeners listeners = Listeners.own(acceptance);
+  private final Vertx vertx = AcceptTransport.vertx(new VertxOptions(), listeners);
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final List<RawHttp> connections = new ArrayList<>();
   private final CredentialServer server =

@@ -37,7 +37,7 @@ class ConnectionRoomTest {
   private final CredentialServer server =
       new CredentialServer(
           vertx,
-          Listeners.own(),
+          Listeners.own(new Acceptance(TimeSource.system())),
           new ListenConfig(
               List.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
               new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),

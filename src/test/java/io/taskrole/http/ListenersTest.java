@@ -44,6 +44,7 @@ class ListenersTest {
   private static final int REFUSED = 403;
 
   private final TimeSource time = TimeSource.system();
+  private final Acceptance acceptance = new Acceptance(time);
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   @TempDir private Path directory;
 
@@ -91,18 +92,35 @@ class ListenersTest {
   }
 
   @Test
-  void inheritedSocketThatNothingNames_isTold() throws Exception {
+  void inheritedSocketThatNothingNames_isServedAsWell() throws Exception {
     try (NativeSocket socket = NativeSocket.listening(false);
         NativeSocket admin = NativeSocket.listening(false);
-        NativeSocket stray = NativeSocket.listening(false)) {
+        NativeSocket other = NativeSocket.listening(true)) {
       Listeners listeners =
-          Listeners.of(List.of(socket.duplicate(), admin.duplicate(), stray.duplicate()), false);
+          Listeners.of(
+              acceptance, List.of(socket.duplicate(), admin.duplicate(), other.duplicate()), false);
+      ListenConfig config =
+          new ListenConfig(List.of(socket.address()), admin.address(), false, false);
 
-      assertThat(
-              listeners.unknownTo(
-                  new ListenConfig(List.of(socket.address()), admin.address(), false, false)))
-          .containsExactly(stray.address());
+      assertThat(config.and(listeners.inherited()).credentials())
+          .containsExactly(socket.address(), other.address());
+      assertThat(config.routable(listeners.inherited())).isEmpty();
     }
+  }
+
+  @Test
+  void inheritedSocketThatOtherHostsCanReach_isPermittedOnlyByName() {
+    InetSocketAddress loopback = new InetSocketAddress(InetAddress.getLoopbackAddress(), 80);
+    InetSocketAddress any = new InetSocketAddress("0.0.0.0", 80);
+
+    assertThat(
+            new ListenConfig(List.of(loopback), loopback, false, false)
+                .routable(List.of(loopback, any)))
+        .contains(any);
+    assertThat(
+            new ListenConfig(List.of(loopback), loopback, true, false)
+                .routable(List.of(loopback, any)))
+        .isEmpty();
   }
 
   @Test
@@ -111,10 +129,10 @@ class ListenersTest {
     try (var open = Files.newByteChannel(file);
         NativeSocket datagrams = NativeSocket.receiving(directory.resolve("datagrams"))) {
       assertThat(open.isOpen()).isTrue();
-      assertThatThrownBy(() -> Listeners.of(List.of(987_654), false))
+      assertThatThrownBy(() -> Listeners.of(acceptance, List.of(987_654), false))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("987654");
-      assertThatThrownBy(() -> Listeners.of(List.of(datagrams.duplicate()), false))
+      assertThatThrownBy(() -> Listeners.of(acceptance, List.of(datagrams.duplicate()), false))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("listening socket")
           .cause()
@@ -125,7 +143,7 @@ class ListenersTest {
   /** Twenty successors under load; not one connection is refused, reset or left without answer. */
   @Test
   void sharedAddress_isHandedOver_withoutLosingAConnection() throws Exception {
-    Instance serving = instance(Listeners.of(List.of(), true), freeAddress());
+    Instance serving = instance(Listeners.of(acceptance, List.of(), true), freeAddress());
     InetSocketAddress address = serving.bound.getFirst();
     AtomicBoolean isOver = new AtomicBoolean();
     AtomicInteger answered = new AtomicInteger();
@@ -144,7 +162,7 @@ class ListenersTest {
             }));
       }
       for (int i = 0; i < 20; i++) {
-        Instance successor = instance(Listeners.of(List.of(), true), address);
+        Instance successor = instance(Listeners.of(acceptance, List.of(), true), address);
         serving.close();
         serving = successor;
         int before = answered.get();
@@ -165,10 +183,10 @@ class ListenersTest {
 
   @Test
   void addressThatIsNotShared_isOneProcessesOnly() throws Exception {
-    try (Instance first = instance(Listeners.own(), freeAddress())) {
+    try (Instance first = instance(Listeners.own(acceptance), freeAddress())) {
       InetSocketAddress address = first.bound.getFirst();
 
-      assertThatThrownBy(() -> instance(Listeners.of(List.of(), true), address))
+      assertThatThrownBy(() -> instance(Listeners.of(acceptance, List.of(), true), address))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("another program may hold it");
     }
@@ -178,7 +196,7 @@ class ListenersTest {
   void ownProbe_isAnswered_andLeavesNoTrace() throws Exception {
     var audited = new AtomicInteger();
     try (Instance instance =
-        new Instance(Listeners.own(), new Counting(audited), List.of(freeAddress()))) {
+        new Instance(Listeners.own(acceptance), new Counting(audited), List.of(freeAddress()))) {
       InetSocketAddress address = instance.bound.getFirst();
       try (RawHttp probe = RawHttp.connect(address)) {
         instance.server.expectProbe(probe.localAddress());
@@ -207,7 +225,7 @@ class ListenersTest {
   /** A request that reaches an accepted connection a moment after the stop is still served. */
   @Test
   void stop_answersWhoHasJustConnected_andEndsHisConnection() throws Exception {
-    try (Instance instance = instance(Listeners.own(), freeAddress())) {
+    try (Instance instance = instance(Listeners.own(acceptance), freeAddress())) {
       InetSocketAddress address = instance.bound.getFirst();
       try (RawHttp early = RawHttp.connect(address)) {
         await(() -> instance.server.connections() == 1);
@@ -241,8 +259,8 @@ class ListenersTest {
     }
   }
 
-  private static Listeners listeners(NativeSocket socket) throws IOException {
-    return Listeners.of(List.of(socket.duplicate()), false);
+  private Listeners listeners(NativeSocket socket) throws IOException {
+    return Listeners.of(acceptance, List.of(socket.duplicate()), false);
   }
 
   private Instance instance(Listeners listeners, InetSocketAddress... addresses) {
@@ -267,7 +285,7 @@ class ListenersTest {
     private final AtomicBoolean isClosed = new AtomicBoolean();
 
     Instance(Listeners listeners, AuditSink audit, List<InetSocketAddress> addresses) {
-      vertx = AcceptTransport.vertx(new VertxOptions(), new Acceptance(time), listeners);
+      vertx = AcceptTransport.vertx(new VertxOptions(), listeners);
       server =
           new CredentialServer(
               vertx,
