@@ -134,6 +134,8 @@ table inet metadata {{
   counter seen {{ }}
   chain arrive {{
     type filter hook prerouting priority filter; policy accept;
+    # What answers the service's own packets, that they cannot be delivered, is not asked by anybody.
+    meta l4proto {{ icmp, icmpv6 }} accept
     ip daddr {METADATA} counter name seen
     ip6 daddr {METADATA_V6} counter name seen
   }}
