@@ -7,7 +7,7 @@ import os
 import secrets
 import subprocess
 
-from processes import TIMEOUT, await_http, environment, free_port
+from processes import TIMEOUT, environment, free_port
 
 ACCOUNT = "123456789012"
 

@@ -291,6 +291,8 @@ def document(rows, v, moto):
         "A CLI command is a process of its own, so its refresh is the next command. SDKs whose message does not",
         "name the reason leave it to the daemon's audit log, which has it with the allocation and the request id.",
         "",
+        "What the same SDKs do where a metadata service answers as well, or hangs: [the incident](incident.md).",
+        "",
         f"With moto {v['moto']} as STS and S3, which checks no token but answers the whole wire format, boto3 "
         f"fetched and put with a plain rule: {mark[moto[0]]}, and `GetCallerIdentity` named that role: {mark[moto[1]]}; "
         f"with a rule that has a duration, policy ARNs and a session policy: {mark[moto[2]]} and {mark[moto[3]]}.",

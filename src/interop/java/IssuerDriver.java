@@ -6,9 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * The embedded issuer as a process, told what to do line by line: {@code token NAMESPACE JOB GROUP TASK
- * ALLOCATION SECONDS [ADDRESS]} prints a signed token of a task, whose allocation has that address of its own;
- * {@code rotate} signs with a new key from now on. Ends with its standard input.
+ * The embedded issuer as a process, told what to do line by line: {@code token NAMESPACE JOB GROUP
+ * TASK ALLOCATION SECONDS [ADDRESS]} prints a signed token of a task, whose allocation has that
+ * address of its own; {@code rotate} signs with a new key from now on. Ends with its standard
+ * input.
  */
 class IssuerDriver {
   public static void main(String[] args) throws Exception {
