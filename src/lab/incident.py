@@ -264,7 +264,7 @@ def judge(check, results, bare):
         check(f"{name}: at hop limit 2 it takes the node's role in silence", identities(NODE) == {"node role"})
         # What is promised.
         check(f"{name}: behind the guard it fails fast",
-              identities(GUARD) == {"none"} and seconds(GUARD) < bare[name] + 0.5, f"{seconds(GUARD):.2f} s")
+              identities(GUARD) == {"none"} and seconds(GUARD) < 1.5 * bare[name] + 0.5, f"{seconds(GUARD):.2f} s")
         for case in (TASKROLE, FORGOTTEN):
             check(f"{name}: {case.name}: the task's own role", identities(case) == {"task role"}, ", ".join(identities(case)))
             above = [each.overhead for each in runs(case)]
@@ -290,7 +290,7 @@ def cell(runs, bare):
     identities = {each.identity for each in runs}
     identity = " or ".join(sorted(identities))
     packets = round(statistics.median(each.packets for each in runs))
-    what = f"{seconds:.2f} s (+{seconds - bare:.2f})" if identities != {"none"} else f"fails after {seconds:.2f} s"
+    what = f"{seconds:.2f} s ({seconds - bare:+.2f})" if identities != {"none"} else f"fails after {seconds:.2f} s"
     return f"{what}; {identity}; {packets}"
 
 
@@ -299,11 +299,11 @@ def document(results, bare, v):
     lines = [
         "# The incident, replayed",
         "",
-        "A task on Nomad puts a file into S3, and it takes four seconds. Nothing is wrong with S3: the SDK asks the instance",
-        "metadata service for credentials, from a network one hop behind the host's. The service limits the hops of its answer",
-        "to one, so the answer never arrives; the SDK waits a second, asks again, and so on. The usual mend is to raise the",
-        "hop limit to two, which newer images do by themselves. Then the upload is fast, and is made with **the node's own",
-        "role**, by whichever task asks, and nobody is told.",
+        "A task on Nomad wants to put a file into S3, and hangs for four seconds. Nothing is wrong with S3: the SDK asks the",
+        "instance metadata service for credentials, from a network one hop behind the host's. The service limits the hops of its",
+        "answer to one, so the answer never arrives; the SDK waits a second, asks again, and so on. The usual mend is to raise",
+        "the hop limit to two, which newer images do by themselves. Then the upload is fast, and is made with **the node's own",
+        "role**, whichever task asks, and nobody is told.",
         "",
         "`src/lab/incident` makes this page: the SDKs' default chains, each in a fresh process in an allocation's network",
         "namespace, and what they come to. Nothing else in the job than the columns say but `AWS_REGION`.",
