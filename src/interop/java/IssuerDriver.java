@@ -6,9 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * The embedded issuer as a process, told what to do line by line: {@code token NAMESPACE JOB GROUP TASK
- * ALLOCATION SECONDS} prints a signed token, {@code rotate} signs with a new key from now on. Ends with
- * its standard input.
+ * The embedded issuer as a process, told what to do line by line: {@code token NAMESPACE JOB GROUP
+ * TASK ALLOCATION SECONDS [ADDRESS]} prints a signed token of a task, whose allocation has that
+ * address of its own; {@code rotate} signs with a new key from now on. Ends with its standard
+ * input.
  */
 class IssuerDriver {
   public static void main(String[] args) throws Exception {
@@ -26,6 +27,7 @@ class IssuerDriver {
               issuer
                   .token(words[1], words[2], words[3], words[4])
                   .allocation(words[5])
+                  .running(run -> run.address(words.length > 7 ? words[7] : ""))
                   .life(Duration.ofSeconds(Long.parseLong(words[6])))
                   .sign());
         }
