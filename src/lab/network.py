@@ -157,7 +157,8 @@ class Host:
 
     UNITS = ("taskrole-address.service", "taskrole-guard.service", "taskrole-guard-host.service")
 
-    def __init__(self, directory, home=HOME, etc=""):
+    def __init__(self, directory, home=HOME, etc="", root=""):
+        """`home` is /opt/taskrole there and `etc`, if given, /etc/taskrole; with `root` it is a Debian of its own."""
         self.home = home
         self.units = os.path.join(directory, "units")
         self.log = os.path.join(directory, "units.log")
@@ -183,7 +184,7 @@ class Host:
         self.child = Child(within(
             "host", "sh", "-c",
             f'echo $$ >{self.cgroup}/cgroup.procs && exec unshare --mount --propagation slave --pid --uts --ipc '
-            f'--cgroup --fork --kill-child sh "{HERE}/boot" "{home}" "{self.units}" "{etc}"'))
+            f'--cgroup --fork --kill-child sh "{HERE}/boot" "{home}" "{self.units}" "{etc}" "{root}"'))
         self.pid = self.await_systemd()
 
     def write(self, name, text):
@@ -215,7 +216,7 @@ class Host:
         raise RuntimeError("systemd does not start: " + self.child.output())
 
     def command(self, *command):
-        return ["nsenter", "--target", self.pid, "--all", *command]
+        return ["nsenter", "--target", self.pid, "--all", "--root", "--wd", *command]
 
     def run(self, *command, **options):
         return run(*self.command(*command), **options)

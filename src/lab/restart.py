@@ -3,6 +3,7 @@ takes over without systemd. Standard library only; run by `restart`."""
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import sys
@@ -12,7 +13,8 @@ import time
 from network import HOME, Host, ip, run, within
 from processes import Child
 
-JDK, DISTRIBUTION = sys.argv[1:3]
+JDK, DISTRIBUTION, DEBIAN = sys.argv[1:4]
+CHOSEN = sys.argv[4:]
 PORT, SHARED_PORT = 9171, 9181
 RATE, TASKS = 200, 40
 TIMES = 20
@@ -36,6 +38,12 @@ class Node(Host):
     """The host, with the daemon's own units."""
 
     UNITS = ("taskrole.socket", "taskrole.service")
+
+
+class Debian(Host):
+    """A host with a file system of its own, in which packages are installed."""
+
+    UNITS = ()
 
 
 class Lab:
@@ -64,6 +72,10 @@ class Lab:
         self.upstream.ask(f"tokens {TASKS} {self.tokens}")
         # Where a node has it: the cache knows the jars by their path and time.
         self.node = Node(self.directory, DISTRIBUTION, etc)
+
+    def power_off(self):
+        self.node.stop()
+        self.node = None
 
     def configure(self, file, audit, listen=""):
         with open(file, "w") as f:
@@ -294,23 +306,74 @@ def hand_over(lab):
     serving.stop()
 
 
+def upgrade(lab):
+    """The Debian package on a host of its own: installed, upgraded and back under load, purged."""
+    check = lab.check
+    shared = lab.path("debian")
+    root = lab.path("root")
+    os.mkdir(shared)
+    run("cp", "-a", DEBIAN, root)
+    packages = os.path.dirname(DISTRIBUTION)
+    name = next(each for each in os.listdir(packages) if each.endswith(".deb"))
+    version = name.split("_")[1]
+    first = shutil.copy(os.path.join(packages, name), shared)
+    unpacked = lab.path("next")
+    os.mkdir(unpacked)
+    run("tar", "-xzf", DISTRIBUTION + ".tar.gz", "-C", unpacked)
+    shutil.copy(DISTRIBUTION + ".cdx.json", unpacked)
+    built = run(f"{HOME}/src/dist/deb/build", os.path.join(unpacked, os.path.basename(DISTRIBUTION)), version + "+1",
+                timeout=300).stdout.split()[-1]
+    second = shutil.copy(built, shared)
+    lab.power_off()
+    node = lab.node = Debian(shared, root=root)
+
+    def dpkg(*words):
+        return node.run("env", "DEBIAN_FRONTEND=noninteractive", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "dpkg", *words,
+                        timeout=120)
+
+    said = dpkg("--install", first).stdout
+    check("package: says what to do next, and starts nothing", "taskrole: complete /etc/taskrole/taskrole.yaml" in said and
+          not node.is_active("taskrole.socket"))
+    lab.configure(os.path.join(root, "etc/taskrole/taskrole.yaml"), "/var/log/taskrole/audit.jsonl")
+    shutil.copy(lab.path("etc/roles.yaml"), os.path.join(root, "etc/taskrole/roles.yaml"))
+    node.systemctl("enable", "--now", "taskrole.socket", "taskrole.service")
+    check("package: runs once it is configured and enabled", lab.await_active())
+    sockets = node.systemctl("show", "--property", "ActiveEnterTimestampMonotonic", "taskrole.socket").stdout
+    load = lab.load(PORT)
+    time.sleep(2)
+    before = lab.show("MainPID")
+    for package in (second, first, second):
+        dpkg("--install", package)
+        time.sleep(1)
+    after = lab.show("MainPID")
+    result = lab.result(load)
+    check(f"package: upgraded, back and upgraded under load: 0 refused, 0 cut, 0 other than 200, each within {WORST} s",
+          clean(result), told(result))
+    check("package: the daemon was restarted, the socket was not", before != after and sockets == node.systemctl(
+        "show", "--property", "ActiveEnterTimestampMonotonic", "taskrole.socket").stdout)
+    dpkg("--purge", "taskrole")
+    check("package: purged, nothing runs and nothing is left",
+          not node.is_active("taskrole.socket") and not node.is_active("taskrole.service") and
+          not any(os.path.exists(os.path.join(root, each)) for each in
+                  ("usr/lib/taskrole", "usr/bin/taskrole", "etc/taskrole", "usr/lib/systemd/system/taskrole.socket")))
+
+
+STEPS = (units, first_start, reload, restarts, kills, freeze, mistake, hand_over, upgrade)
+
+
 def main():
     check = Checks()
     with tempfile.TemporaryDirectory(prefix="taskrole-restart-") as directory:
         lab = Lab(directory, check)
         try:
             lab.open()
-            units(lab)
-            first_start(lab)
-            reload(lab)
-            restarts(lab)
-            kills(lab)
-            freeze(lab)
-            mistake(lab)
-            hand_over(lab)
+            for step in STEPS:
+                if not CHOSEN or step.__name__ in CHOSEN:
+                    step(lab)
         except Exception:
             if lab.node:
-                print(lab.node.said()[-4000:], flush=True)
+                print(lab.node.systemctl("status", "--full", "taskrole.service", check=False).stdout,
+                      lab.node.said()[-4000:], lab.node.child.output()[-2000:], sep="\n", flush=True)
             raise
         finally:
             lab.close()
