@@ -17,7 +17,7 @@ JDK, DISTRIBUTION, DEBIAN = sys.argv[1:4]
 CHOSEN = sys.argv[4:]
 PORT, SHARED_PORT = 9171, 9181
 RATE, TASKS = 200, 40
-TIMES = 20
+TIMES = int(os.environ.get("TIMES", "20"))
 WORST = 1.0  # seconds
 EXPOSURE = 1.2
 
