@@ -152,13 +152,13 @@ def run(bench):
         spent.append(seconds)
         child.stop()
     middle = statistics.median(spent)
-    row("from exec to the first credential", f"{middle:.2f} s", "", "at most 1.5 s", middle <= 1.5)
+    row("from exec to the first credential", f"{middle:.2f} s", "", "at most 1.0 s", middle <= 1.0)
 
     daemon = bench.daemon()
     daemon.await_line("ready ")
     time.sleep(8)
     idle = resident(daemon.process.pid)
-    row("resident memory, idle", f"{idle:.0f} MB", "", "at most 100 MB", idle <= 100)
+    row("resident memory, idle", f"{idle:.0f} MB", "", "at most 80 MB", idle <= 80)
 
     body = bench.get(token)[1]
     with open(bench.path("body"), "wb") as f:
@@ -206,7 +206,7 @@ def run(bench):
     bench.fixed_rate(bench.port, tokens, rate=5000, seconds=5, warm=1)
     loaded = resident(daemon.process.pid)
     row("resident memory, 2,000 leases under load", f"{loaded:.0f} MB", f"{resident(bare.process.pid):.0f} MB",
-        "at most 130 MB", loaded <= 130)
+        "at most 110 MB", loaded <= 110)
     return rows
 
 

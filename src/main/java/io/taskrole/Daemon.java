@@ -335,6 +335,7 @@ public final class Daemon implements AutoCloseable {
   private void tend(
       Broker broker, CredentialServer server, TokenVerifier verifier, ClockWatch clock) {
     var collection = IdleCollection.ofThisProcess(server::requests, time);
+    var cold = ColdPages.ofThisProcess(time);
     Thread tending =
         Thread.ofVirtual()
             .name("leases")
@@ -350,6 +351,7 @@ public final class Daemon implements AutoCloseable {
                     verifier.forget();
                   }
                   broker.tend();
+                  cold.look();
                 } catch (InterruptedException e) {
                   return;
                 } catch (RuntimeException | LinkageError e) {
