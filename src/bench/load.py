@@ -3,7 +3,6 @@ import http.client
 import os
 import platform
 import re
-import shlex
 import shutil
 import statistics
 import subprocess
@@ -28,9 +27,7 @@ def java(*arguments):
 
 def daemon_flags():
     """The JVM flags that the launcher gives the daemon, for a fair other side."""
-    with open(os.path.join(HOME, "taskrole")) as f:
-        text = re.search(r"options=\(\n(.*?)\n\)", f.read(), re.S)[1]
-    return shlex.split(text, comments=True)
+    return ["@" + os.path.join(HOME, "src", "main", "build", "java.options")]
 
 
 def allocator():

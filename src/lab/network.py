@@ -158,7 +158,8 @@ class Host:
 
     UNITS = ("taskrole-address.service", "taskrole-guard.service", "taskrole-guard-host.service")
 
-    def __init__(self, directory):
+    def __init__(self, directory, home=HOME, etc=""):
+        self.home = home
         self.units = os.path.join(directory, "units")
         self.log = os.path.join(directory, "units.log")
         os.makedirs(os.path.join(self.units, "service.d"))
@@ -183,7 +184,7 @@ class Host:
         self.child = Child(within(
             "host", "sh", "-c",
             f'echo $$ >{self.cgroup}/cgroup.procs && exec unshare --mount --propagation slave --pid --uts --ipc '
-            f'--cgroup --fork --kill-child sh "{HERE}/boot" "{HOME}" "{self.units}"'))
+            f'--cgroup --fork --kill-child sh "{HERE}/boot" "{home}" "{self.units}" "{etc}"'))
         self.pid = self.await_systemd()
 
     def write(self, name, text):
@@ -192,7 +193,7 @@ class Host:
 
     def enable(self, unit):
         """As `systemctl enable` does it: the unit, and a link in the directory of each that wants it."""
-        with open(os.path.join(HOME, "systemd", unit)) as f:
+        with open(os.path.join(self.home, "systemd", unit)) as f:
             text = f.read()
         self.write(unit, text)
         for other in re.search(r"^WantedBy=(.*)$", text, re.M)[1].split():

@@ -7,11 +7,13 @@ import io.taskrole.broker.CredentialSource.Exchange;
 import io.taskrole.broker.ExchangeLimits;
 import io.taskrole.broker.ExchangeListener;
 import io.taskrole.broker.Prefetched;
+import io.taskrole.config.IpEndpoint;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.http.AcceptTransport;
 import io.taskrole.http.Acceptance;
 import io.taskrole.http.AdminServer;
 import io.taskrole.http.CredentialServer;
+import io.taskrole.http.Listeners;
 import io.taskrole.identity.AllocationId;
 import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.KeySetFollower;
@@ -22,10 +24,12 @@ import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import io.taskrole.sts.StsConfig;
 import io.taskrole.sts.StsSource;
+import io.taskrole.systemd.Supervisor;
 import io.taskrole.telemetry.AuditLog;
 import io.taskrole.telemetry.Health;
 import io.taskrole.telemetry.Metrics;
 import io.taskrole.time.TimeSource;
+import io.taskrole.yaml.Place;
 import io.taskrole.yaml.Problems;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -80,6 +84,7 @@ public final class Daemon implements AutoCloseable {
   private final Metrics metrics = new Metrics();
   private final Health health;
   private final Acceptance acceptance;
+  private final Supervisor supervisor;
   private final ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
   private volatile @Nullable Refusal exchangeTrouble;
   private @Nullable LiveRules rules;
@@ -87,9 +92,10 @@ public final class Daemon implements AutoCloseable {
   private List<InetSocketAddress> credentials = List.of();
   private @Nullable InetSocketAddress admin;
 
-  private Daemon(TaskroleConfig config, TimeSource time) {
+  private Daemon(TaskroleConfig config, TimeSource time, Supervisor supervisor) {
     this.config = config;
     this.time = time;
+    this.supervisor = supervisor;
     this.health = new Health(time);
     this.acceptance = new Acceptance(time);
   }
@@ -97,15 +103,21 @@ public final class Daemon implements AutoCloseable {
   /**
    * Starts the daemon; returns when it answers requests.
    *
-   * @param problems takes what is wrong with the roles file; empty result then
+   * @param problems takes what is wrong with the roles file, or with the sockets that are handed
+   *     over; empty result then
    * @param standard where the audit log goes when it has no file
+   * @param supervisor hands sockets over, and is told how the daemon is
    * @throws IOException when the audit log cannot be opened
    * @throws IllegalStateException when an address cannot be bound
    */
   public static Optional<Daemon> start(
-      TaskroleConfig config, Problems problems, OutputStream standard, TimeSource time)
+      TaskroleConfig config,
+      Problems problems,
+      OutputStream standard,
+      TimeSource time,
+      Supervisor supervisor)
       throws IOException {
-    Daemon daemon = new Daemon(config, time);
+    Daemon daemon = new Daemon(config, time, supervisor);
     boolean started = false;
     try {
       started = daemon.start(problems, standard);
@@ -120,20 +132,23 @@ public final class Daemon implements AutoCloseable {
   private boolean start(Problems problems, OutputStream standard) throws IOException {
     DoubleSupplier jitter = () -> ThreadLocalRandom.current().nextDouble();
     var onRulesChanged = new Later();
+    Optional<Listeners> sockets = listeners(problems);
     Optional<LiveRules> loaded =
         LiveRules.load(config.roles(), config.sts().region(), problems, time, onRulesChanged);
-    if (loaded.isEmpty()) {
+    if (loaded.isEmpty() || sockets.isEmpty()) {
       return false;
     }
+    Listeners listeners = sockets.get();
     LiveRules live = own(loaded.get());
     rules = live;
     AuditLog log = own(AuditLog.open(config.audit(), standard));
     audit = log;
-    Vertx vertx = vertx();
+    Vertx vertx = vertx(listeners);
     CredentialServer server =
         new CredentialServer(
             vertx,
-            config.listen(),
+            listeners,
+            config.listen().and(listeners.inherited()),
             config.broker().answerWithin(),
             descriptors(),
             log,
@@ -195,8 +210,14 @@ public final class Daemon implements AutoCloseable {
     new Vitals(health, metrics)
         .watch(keys, nomad, live, broker, server, acceptance, clock, log, () -> exchangeTrouble);
     AdminServer administration =
-        own(new AdminServer(vertx, config.listen().admin(), health, metrics));
+        own(new AdminServer(vertx, listeners, config.listen().admin(), health, metrics));
     admin = administration.start();
+    supervisor
+        .watchdog()
+        .ifPresent(patience ->
+            own(
+                Watchdog.start(
+                    supervisor, patience, nearest(credentials), server::expectProbe, time)));
     awaitFirst(keys, nomad);
     return true;
   }
@@ -243,7 +264,30 @@ public final class Daemon implements AutoCloseable {
     return part;
   }
 
-  private Vertx vertx() {
+  /** The sockets that are handed over, which must not be those that other hosts can reach. */
+  private Optional<Listeners> listeners(Problems problems) throws IOException {
+    Listeners listeners =
+        Listeners.of(acceptance, supervisor.sockets(), config.listen().reusePort());
+    Optional<InetSocketAddress> routable = config.listen().routable(listeners.inherited());
+    routable.ifPresent(address ->
+        problems.add(
+            Place.beginningOf(config.file().toString()),
+            "the service manager hands over a socket at "
+                + IpEndpoint.format(address)
+                + ", which can be reached from other hosts",
+            "take it out of taskrole.socket; or risk it with listen.expose-to-network: true"));
+    return routable.isEmpty() ? Optional.of(listeners) : Optional.empty();
+  }
+
+  /** A loopback address if there is one: it is there, whatever becomes of the others. */
+  private static InetSocketAddress nearest(List<InetSocketAddress> endpoints) {
+    return endpoints.stream()
+        .filter(endpoint -> endpoint.getAddress().isLoopbackAddress())
+        .findFirst()
+        .orElse(endpoints.getFirst());
+  }
+
+  private Vertx vertx(Listeners listeners) {
     Vertx vertx =
         AcceptTransport.vertx(
             new VertxOptions()
@@ -257,7 +301,7 @@ public final class Daemon implements AutoCloseable {
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
                         .setClassPathResolvingEnabled(false)),
-            acceptance);
+            listeners);
     parts.push(
         () -> vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS));
     return vertx;

@@ -1,16 +1,13 @@
 package io.taskrole.attest;
 
+import io.taskrole.libc.Libc;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -42,20 +39,8 @@ final class Netlink {
   private static final int LARGEST = 32 * 1024;
   private static final int SEQUENCE = 1;
 
-  private static final Linker LINKER = Linker.nativeLinker();
-  private static final StructLayout CAPTURED = Linker.Option.captureStateLayout();
-  private static final VarHandle ERRNO =
-      CAPTURED.varHandle(MemoryLayout.PathElement.groupElement("errno"));
-  private static final MethodHandle SOCKET =
-      call(
-          "socket",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT));
   private static final MethodHandle SEND =
-      call(
+      Libc.function(
           "send",
           FunctionDescriptor.of(
               ValueLayout.JAVA_LONG,
@@ -64,7 +49,7 @@ final class Netlink {
               ValueLayout.JAVA_LONG,
               ValueLayout.JAVA_INT));
   private static final MethodHandle RECEIVE =
-      call(
+      Libc.function(
           "recv",
           FunctionDescriptor.of(
               ValueLayout.JAVA_LONG,
@@ -73,12 +58,10 @@ final class Netlink {
               ValueLayout.JAVA_LONG,
               ValueLayout.JAVA_INT));
   private static final MethodHandle OPEN =
-      call(
+      Libc.function(
           "open",
           FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT),
           Linker.Option.firstVariadicArg(2));
-  private static final MethodHandle CLOSE =
-      call("close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
 
   /** An answer that is an error; its number is the kernel's errno. */
   static final class Refused extends IOException {
@@ -96,16 +79,6 @@ final class Netlink {
   }
 
   private Netlink() {}
-
-  @SuppressWarnings("restricted") // the launcher permits native access
-  private static MethodHandle call(
-      String name, FunctionDescriptor descriptor, Linker.Option... options) {
-    Linker.Option[] all = new Linker.Option[options.length + 1];
-    System.arraycopy(options, 0, all, 0, options.length);
-    all[options.length] = Linker.Option.captureCallState("errno");
-    SymbolLookup libc = LINKER.defaultLookup();
-    return LINKER.downcallHandle(libc.findOrThrow(name), descriptor, all);
-  }
 
   /** Begins a message of this type; what follows the header is the caller's to put. */
   static ByteBuffer message(int length, short type) {
@@ -127,15 +100,15 @@ final class Netlink {
    */
   static ByteBuffer ask(int protocol, ByteBuffer message) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = arena.allocate(CAPTURED);
-      int socket = (int) SOCKET.invokeExact(state, AF_NETLINK, DATAGRAM_CLOEXEC, protocol);
+      MemorySegment state = Libc.state(arena);
+      int socket = (int) Libc.SOCKET.invokeExact(state, AF_NETLINK, DATAGRAM_CLOEXEC, protocol);
       if (socket < 0) {
-        throw new Refused("no netlink socket", errno(state));
+        throw new Refused("no netlink socket", Libc.errno(state));
       }
       try {
         return exchange(arena, state, socket, message);
       } finally {
-        int _ = (int) CLOSE.invokeExact(state, socket);
+        int _ = (int) Libc.CLOSE.invokeExact(state, socket);
       }
     } catch (IOException | RuntimeException | Error e) {
       throw e;
@@ -150,12 +123,12 @@ final class Netlink {
     MemorySegment out = arena.allocate(whole.byteSize(), 8).copyFrom(whole);
     long sent = (long) SEND.invokeExact(state, socket, out, out.byteSize(), 0);
     if (sent != out.byteSize()) {
-      throw new Refused("a netlink message was not taken", errno(state));
+      throw new Refused("a netlink message was not taken", Libc.errno(state));
     }
     MemorySegment in = arena.allocate(LARGEST, 8);
     long length = (long) RECEIVE.invokeExact(state, socket, in, (long) LARGEST, DONT_WAIT);
     if (length < HEADER) {
-      throw new Refused("no netlink answer", errno(state));
+      throw new Refused("no netlink answer", Libc.errno(state));
     }
     byte[] answer = new byte[(int) length];
     MemorySegment.ofArray(answer).copyFrom(in.asSlice(0, length));
@@ -184,11 +157,11 @@ final class Netlink {
   static <T> T withOpen(Path file, WithDescriptor<T> action) throws IOException {
     int descriptor;
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = arena.allocate(CAPTURED);
+      MemorySegment state = Libc.state(arena);
       descriptor =
           (int) OPEN.invokeExact(state, arena.allocateFrom(file.toString()), READ_ONLY_CLOEXEC);
       if (descriptor < 0) {
-        throw new Refused("cannot open " + file, errno(state));
+        throw new Refused("cannot open " + file, Libc.errno(state));
       }
     } catch (IOException | RuntimeException | Error e) {
       throw e;
@@ -204,16 +177,12 @@ final class Netlink {
 
   private static void close(int descriptor) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
-      int _ = (int) CLOSE.invokeExact(arena.allocate(CAPTURED), descriptor);
+      int _ = (int) Libc.CLOSE.invokeExact(Libc.state(arena), descriptor);
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {
       throw new IOException("close cannot be called", e);
     }
-  }
-
-  private static int errno(MemorySegment state) {
-    return (int) ERRNO.get(state, 0L);
   }
 
   /**

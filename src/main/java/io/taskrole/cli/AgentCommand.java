@@ -3,7 +3,9 @@ package io.taskrole.cli;
 import io.taskrole.Daemon;
 import io.taskrole.config.ConfigFile;
 import io.taskrole.config.EffectiveConfig;
+import io.taskrole.config.IpEndpoint;
 import io.taskrole.config.TaskroleConfig;
+import io.taskrole.systemd.Supervisor;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problems;
 import java.io.FileDescriptor;
@@ -13,7 +15,6 @@ import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -67,18 +68,26 @@ final class AgentCommand implements Callable<Integer> {
     }
     EffectiveConfig.lines(loaded.get()).forEach(err::println);
     err.flush();
+    Supervisor supervisor = Supervisor.of(ConfigOption::environment, ProcessHandle.current().pid());
     Optional<Daemon> started =
         Daemon.start(
-            loaded.get(), problems, new FileOutputStream(FileDescriptor.out), TimeSource.system());
+            loaded.get(),
+            problems,
+            new FileOutputStream(FileDescriptor.out),
+            TimeSource.system(),
+            supervisor);
     if (started.isEmpty()) {
       ConfigOption.tell(problems, err);
       return TaskroleCommand.USAGE;
     }
     try (Daemon daemon = started.get()) {
       running.set(daemon);
-      err.println(ready(daemon));
+      String ready = ready(daemon);
+      err.println(ready);
       err.flush();
+      supervisor.ready(ready);
       signals.awaitStop();
+      supervisor.stopping();
       err.println("stopping");
       err.flush();
     }
@@ -89,17 +98,12 @@ final class AgentCommand implements Callable<Integer> {
     long sinceExec = ManagementFactory.getRuntimeMXBean().getUptime();
     return "ready credentials="
         + daemon.credentials().stream()
-            .map(address -> "http://" + text(address) + "/v1/credentials")
+            .map(address -> "http://" + IpEndpoint.format(address) + "/v1/credentials")
             .collect(Collectors.joining(","))
         + " admin=http://"
-        + text(daemon.admin())
+        + IpEndpoint.format(daemon.admin())
         + " in "
         + BigDecimal.valueOf(sinceExec, 3).setScale(2, RoundingMode.HALF_UP)
         + "s";
-  }
-
-  private static String text(InetSocketAddress address) {
-    String literal = address.getAddress().getHostAddress();
-    return (literal.contains(":") ? "[" + literal + "]" : literal) + ":" + address.getPort();
   }
 }

@@ -139,6 +139,7 @@ public final class ConfigFile {
     List<YamlNode.Scalar> written = fields.texts("credentials").orElse(List.of());
     List<InetSocketAddress> credentials = new ArrayList<>();
     boolean exposed = fields.flag("expose-to-network").orElse(false);
+    boolean reusePort = fields.flag("reuse-port").orElse(false);
     for (YamlNode.Scalar text : written) {
       IpEndpoint.parse(text.text())
           .ifPresentOrElse(
@@ -170,7 +171,7 @@ public final class ConfigFile {
     return problems.isEmpty()
         ? admin
             .or(() -> IpEndpoint.parse("127.0.0.1:9172"))
-            .map(endpoint -> new ListenConfig(credentials, endpoint, exposed))
+            .map(endpoint -> new ListenConfig(credentials, endpoint, exposed, reusePort))
         : Optional.empty();
   }
 

@@ -20,6 +20,7 @@ public final class EffectiveConfig {
                 .collect(Collectors.joining(", ", "[", "]")));
     lines.add("listen.admin: " + IpEndpoint.format(config.listen().admin()));
     lines.add("listen.expose-to-network: " + config.listen().exposeToNetwork());
+    lines.add("listen.reuse-port: " + config.listen().reusePort());
     lines.add("answer-within: " + Durations.format(config.broker().answerWithin()));
     lines.add("nomad.address: " + config.nomad().address());
     lines.add(

@@ -7,7 +7,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Reads {@code 127.0.0.1:9171} and {@code [fd00:ec2::23]:80}; never looks a name up. */
-final class IpEndpoint {
+public final class IpEndpoint {
   private static final Pattern FORM =
       Pattern.compile("(?:([0-9]{1,3}(?:\\.[0-9]{1,3}){3})|\\[([0-9a-fA-F:.]+)]):([0-9]{1,5})");
 
@@ -29,7 +29,7 @@ final class IpEndpoint {
   }
 
   /** Writes an endpoint in the same form. */
-  static String format(InetSocketAddress endpoint) {
+  public static String format(InetSocketAddress endpoint) {
     String literal = endpoint.getAddress().getHostAddress();
     return (literal.contains(":") ? "[" + literal + "]" : literal) + ":" + endpoint.getPort();
   }

@@ -6,11 +6,15 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A listening socket whose accept loop rests instead of running ahead of the event loops that take
@@ -24,10 +28,55 @@ final class AcceptChannel extends NioServerSocketChannel {
   private static final Duration REST_WHEN_FULL = Duration.ofMillis(1);
   private static final Duration REST_AFTER_FAILURE = Duration.ofMillis(50);
 
-  private final Acceptance acceptance;
+  private static final System.Logger LOG = System.getLogger(AcceptChannel.class.getName());
 
-  AcceptChannel(Acceptance acceptance) {
+  private final Acceptance acceptance;
+  private final boolean isShared;
+  private final @Nullable InetSocketAddress inherited;
+
+  /**
+   * A socket of this process's own.
+   *
+   * @param isShared whether others may listen on its address as well
+   */
+  AcceptChannel(Acceptance acceptance, boolean isShared) {
     this.acceptance = acceptance;
+    this.isShared = isShared;
+    this.inherited = null;
+  }
+
+  /** A socket that listens already. */
+  AcceptChannel(Acceptance acceptance, InheritedSocket socket) {
+    super(socket.channel());
+    this.acceptance = acceptance;
+    this.isShared = false;
+    this.inherited = socket.address();
+  }
+
+  @Override
+  protected void doBind(SocketAddress address) throws Exception {
+    if (inherited == null) {
+      if (isShared) {
+        javaChannel().setOption(StandardSocketOptions.SO_REUSEPORT, true);
+      }
+      super.doBind(address);
+    } else if (!inherited.equals(address)) {
+      throw new IOException("the socket that was handed over listens on another address");
+    }
+  }
+
+  /** Has new connections go to whoever listens beside it, if anybody does. */
+  void stepAside() {
+    if (isShared) {
+      try {
+        ReusePort.preferSecond(javaChannel());
+      } catch (IOException | RuntimeException e) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "connections cannot be left to the successor; some may be reset",
+            e);
+      }
+    }
   }
 
   @Override

@@ -22,20 +22,23 @@ import org.jspecify.annotations.Nullable;
 public final class AcceptTransport implements Transport, io.vertx.core.transport.Transport {
   private static final Transport NIO = io.vertx.core.transport.Transport.NIO.implementation();
 
-  private final Acceptance acceptance;
+  private final Listeners listeners;
 
-  private AcceptTransport(Acceptance acceptance) {
-    this.acceptance = acceptance;
+  private AcceptTransport(Listeners listeners) {
+    this.listeners = listeners;
   }
 
-  /** A Vert.x whose servers accept connections through {@link AcceptChannel}. */
-  public static Vertx vertx(VertxOptions options, Acceptance acceptance) {
-    return Vertx.builder().with(options).withTransport(new AcceptTransport(acceptance)).build();
+  /**
+   * A Vert.x whose servers accept connections through {@link AcceptChannel}, on the sockets that
+   * the listeners have or make.
+   */
+  public static Vertx vertx(VertxOptions options, Listeners listeners) {
+    return Vertx.builder().with(options).withTransport(new AcceptTransport(listeners)).build();
   }
 
   @Override
   public ChannelFactory<? extends ServerChannel> serverChannelFactory(boolean domainSocket) {
-    return domainSocket ? NIO.serverChannelFactory(true) : () -> new AcceptChannel(acceptance);
+    return domainSocket ? NIO.serverChannelFactory(true) : () -> listeners.open();
   }
 
   @Override

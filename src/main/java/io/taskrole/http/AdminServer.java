@@ -33,13 +33,21 @@ public final class AdminServer implements AutoCloseable {
       JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
 
   private final Vertx vertx;
+  private final Listeners listeners;
   private final InetSocketAddress address;
   private final Health health;
   private final Metrics metrics;
   private @Nullable HttpServer server;
 
-  public AdminServer(Vertx vertx, InetSocketAddress address, Health health, Metrics metrics) {
+  /**
+   * Builds the server; nothing listens yet.
+   *
+   * @param listeners the same that the transport of {@code vertx} was made with
+   */
+  public AdminServer(
+      Vertx vertx, Listeners listeners, InetSocketAddress address, Health health, Metrics metrics) {
     this.vertx = vertx;
+    this.listeners = listeners;
     this.address = address;
     this.health = health;
     this.metrics = metrics;
@@ -85,6 +93,7 @@ public final class AdminServer implements AutoCloseable {
                     .setHttp2ClearTextEnabled(false))
             .requestHandler(router);
     server = created;
+    listeners.expect(address);
     return Binding.bind(
         address,
         () ->

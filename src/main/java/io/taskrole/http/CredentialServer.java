@@ -17,9 +17,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The container credentials endpoint (Amazon ECS developer guide, "task IAM role"; EKS Pod
@@ -37,6 +40,14 @@ public final class CredentialServer implements AutoCloseable {
   /** Callers that wait for a cold exchange are finished within this time of a stop. */
   private static final Duration DRAIN = Duration.ofSeconds(5);
 
+  /** Whoever has connected before a stop sends his request within this time, or never. */
+  private static final Duration PARTING = Duration.ofMillis(500);
+
+  /** A connection that is being made when a successor takes over is made by then. */
+  private static final Duration HANDSHAKE = Duration.ofMillis(50);
+
+  private static final Duration LOOK = Duration.ofMillis(5);
+
   /** What the heap has room for, beside the leases: a connection takes 8 to 15 KiB. */
   private static final int MOST_CONNECTIONS = 12_288;
 
@@ -52,26 +63,33 @@ public final class CredentialServer implements AutoCloseable {
       TaskPace pace,
       TaskConnections tasks,
       AtomicInteger connections,
+      AtomicInteger strangers,
       LongAdder requests,
       LongAdder evictions,
       int mostConnections,
       CompletableFuture<CredentialBroker> broker,
+      AtomicReference<@Nullable InetSocketAddress> probe,
+      AtomicBoolean parting,
       CompletableFuture<Void> stopping) {}
 
   private final Vertx vertx;
+  private final Listeners listeners;
   private final ListenConfig listen;
+  private final TimeSource time;
   private final Shared shared;
   private final List<CredentialVerticle> verticles = new ArrayList<>();
 
   /**
    * Builds the server; nothing listens yet.
    *
+   * @param listeners the same that the transport of {@code vertx} was made with
    * @param answerWithin the time in which every request is answered, counted from its arrival
    * @param descriptors how many files and sockets the process may have open
    * @param blocking runs the pipeline where it may block: virtual threads
    */
   public CredentialServer(
       Vertx vertx,
+      Listeners listeners,
       ListenConfig listen,
       Duration answerWithin,
       long descriptors,
@@ -80,7 +98,9 @@ public final class CredentialServer implements AutoCloseable {
       TimeSource time,
       Executor blocking) {
     this.vertx = vertx;
+    this.listeners = listeners;
     this.listen = listen;
+    this.time = time;
     long connections = Math.clamp(descriptors / 2, LEAST_CONNECTIONS, MOST_CONNECTIONS);
     this.shared =
         new Shared(
@@ -92,10 +112,13 @@ public final class CredentialServer implements AutoCloseable {
             new TaskPace(time),
             new TaskConnections(),
             new AtomicInteger(),
+            new AtomicInteger(),
             new LongAdder(),
             new LongAdder(),
             (int) connections,
             new CompletableFuture<>(),
+            new AtomicReference<>(),
+            new AtomicBoolean(),
             new CompletableFuture<>());
   }
 
@@ -115,6 +138,7 @@ public final class CredentialServer implements AutoCloseable {
           address.getPort() == 0
               ? SocketAddress.sharedRandomPort(1 + bound.size(), host)
               : SocketAddress.inetSocketAddress(address.getPort(), host);
+      listeners.expect(address);
       bound.add(Binding.bind(address, () -> deploy(socket, loops)));
     }
     return bound;
@@ -140,12 +164,45 @@ public final class CredentialServer implements AutoCloseable {
     return shared.requests().sum();
   }
 
-  /** Stops listening, lets the requests in flight end, and closes the connections. */
+  /**
+   * What comes from this address is our own, and asks only to be answered: it counts nowhere and is
+   * not audited.
+   *
+   * @param from null when the connection is about to end: its address may be another's then
+   */
+  public void expectProbe(@Nullable InetSocketAddress from) {
+    shared.probe().set(from);
+  }
+
+  /**
+   * Leaves new connections to the successor or to the next start, answers those that are there,
+   * lets the requests in flight end, and closes the connections.
+   */
   @Override
   public void close() {
+    try {
+      if (listeners.areShared()) {
+        listeners.stepAside();
+        time.sleep(HANDSHAKE);
+      }
+      shared.parting().set(true);
+      listeners.close();
+      awaitFirstRequests();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     shared.stopping().complete(null);
     var ends = verticles.stream().map(verticle -> verticle.shutdown(DRAIN)).toList();
     Binding.await(Future.join(ends).otherwiseEmpty(), DRAIN.plusSeconds(2));
+  }
+
+  /** Whoever has connected already must find somebody who answers. */
+  private void awaitFirstRequests() throws InterruptedException {
+    long last = time.nanos() + PARTING.toNanos();
+    do {
+      time.sleep(LOOK);
+    } while ((listeners.unsettled() > 0 || shared.strangers().get() > 0)
+        && time.nanos() - last < 0);
   }
 
   private Future<Integer> deploy(SocketAddress socket, int loops) {

@@ -187,6 +187,7 @@ final class CredentialVerticle extends VerticleBase {
 
     void arm() {
       strangers.add(this);
+      shared.strangers().incrementAndGet();
       timer =
           vertx.setTimer(
               FIRST_REQUEST.toMillis(),
@@ -197,7 +198,9 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     void disarm() {
-      strangers.remove(this);
+      if (strangers.remove(this)) {
+        shared.strangers().decrementAndGet();
+      }
       if (timer != null) {
         vertx.cancelTimer(timer);
         timer = null;
@@ -220,7 +223,9 @@ final class CredentialVerticle extends VerticleBase {
       this.peer = peer;
       this.ends = peer.ends;
       peer.latest = this;
-      shared.requests().increment();
+      if (!isProbe()) {
+        shared.requests().increment();
+      }
     }
 
     void begin() {
@@ -333,7 +338,7 @@ final class CredentialVerticle extends VerticleBase {
       switch (outcome) {
         case Outcome.Issued(var lease) -> {
           boolean stays = peer.belongsTo(lease.key().allocation());
-          if (Answers.issue(request, lease, closes || !stays)) {
+          if (Answers.issue(request, lease, closes || !stays || shared.parting().get())) {
             shared.metrics().issued(nanos);
           } else {
             refuse(UNDECIDED, closes, nanos);
@@ -344,12 +349,21 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     private void refuse(Refusal refusal, boolean closes, long nanos) {
-      Answers.refuse(request, refusal, requestId, closes);
-      shared.metrics().refused(refusal.reason().code(), nanos);
+      Answers.refuse(request, refusal, requestId, closes || shared.parting().get());
+      if (!isProbe()) {
+        shared.metrics().refused(refusal.reason().code(), nanos);
+      }
+    }
+
+    private boolean isProbe() {
+      return ends.remote().equals(shared.probe().get());
     }
 
     /** The pipeline audits what it decides; this is for what ends before or beside it. */
     private void audit(Refusal refusal) {
+      if (isProbe()) {
+        return;
+      }
       shared
           .audit()
           .offer(

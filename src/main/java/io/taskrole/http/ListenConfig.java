@@ -2,7 +2,10 @@ package io.taskrole.http;
 
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Where to listen.
@@ -11,9 +14,14 @@ import java.util.List;
  * @param admin the address of {@code /healthz /readyz /metrics}
  * @param exposeToNetwork permits addresses that other hosts can reach: whoever can open a
  *     connection may then try stolen tokens, and credentials cross the network in clear
+ * @param reusePort lets a second process of the same user listen on the same addresses, to take
+ *     this one's place
  */
 public record ListenConfig(
-    List<InetSocketAddress> credentials, InetSocketAddress admin, boolean exposeToNetwork) {
+    List<InetSocketAddress> credentials,
+    InetSocketAddress admin,
+    boolean exposeToNetwork,
+    boolean reusePort) {
   /** Throws {@link IllegalArgumentException} when no address is given or one is routable. */
   public ListenConfig {
     credentials = List.copyOf(credentials);
@@ -24,6 +32,21 @@ public record ListenConfig(
         && !(credentials.stream().allMatch(ListenConfig::isLocal) && isLocal(admin))) {
       throw new IllegalArgumentException("a routable address");
     }
+  }
+
+  /**
+   * With the addresses of sockets that were handed over, as far as it does not name them: whoever
+   * connects there must be answered.
+   */
+  public ListenConfig and(List<InetSocketAddress> inherited) {
+    Set<InetSocketAddress> all = new LinkedHashSet<>(credentials);
+    inherited.stream().filter(address -> !address.equals(admin)).forEach(all::add);
+    return new ListenConfig(List.copyOf(all), admin, exposeToNetwork, reusePort);
+  }
+
+  /** The first of these that other hosts can reach, unless that is permitted. */
+  public Optional<InetSocketAddress> routable(List<InetSocketAddress> addresses) {
+    return addresses.stream().filter(address -> !exposeToNetwork && !isLocal(address)).findFirst();
   }
 
   /** Whether only this host can be meant: loopback or link-local. */

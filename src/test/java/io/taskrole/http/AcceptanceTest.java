@@ -31,15 +31,18 @@ class AcceptanceTest {
 
   private final TimeSource time = TimeSource.system();
   private final Acceptance acceptance = new Acceptance(time);
-  private final Vertx vertx = AcceptTransport.vertx(new VertxOptions(), acceptance);
+  private final Listeners listeners = Listeners.own(acceptance);
+  private final Vertx vertx = AcceptTransport.vertx(new VertxOptions(), listeners);
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final List<RawHttp> connections = new ArrayList<>();
   private final CredentialServer server =
       new CredentialServer(
           vertx,
+          listeners,
           new ListenConfig(
               List.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
               new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+              false,
               false),
           Duration.ofMillis(850),
           8 * RUSH,

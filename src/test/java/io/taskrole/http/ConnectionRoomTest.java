@@ -37,9 +37,11 @@ class ConnectionRoomTest {
   private final CredentialServer server =
       new CredentialServer(
           vertx,
+          Listeners.own(new Acceptance(TimeSource.system())),
           new ListenConfig(
               List.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
               new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+              false,
               false),
           Duration.ofMillis(850),
           2 * ROOM,

@@ -50,6 +50,10 @@ public final class RawHttp implements AutoCloseable {
     }
   }
 
+  public InetSocketAddress localAddress() {
+    return (InetSocketAddress) socket.getLocalSocketAddress();
+  }
+
   public RawHttp send(String text) {
     try {
       socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));

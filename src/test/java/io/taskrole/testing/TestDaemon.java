@@ -5,6 +5,7 @@ import io.taskrole.config.ConfigFile;
 import io.taskrole.config.TaskroleConfig;
 import io.taskrole.demo.Issuer;
 import io.taskrole.demo.VerifyingSts;
+import io.taskrole.systemd.Supervisor;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problems;
 import java.io.IOException;
@@ -73,7 +74,9 @@ public final class TestDaemon implements AutoCloseable {
       TaskroleConfig config =
           ConfigFile.check(directory.resolve("taskrole.yaml"), _ -> Optional.empty(), problems)
               .orElseThrow(() -> new IllegalStateException(problems.list().toString()));
-      daemon = Daemon.start(config, problems, OutputStream.nullOutputStream(), time).orElseThrow();
+      daemon =
+          Daemon.start(config, problems, OutputStream.nullOutputStream(), time, Supervisor.none())
+              .orElseThrow();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
