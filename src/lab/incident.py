@@ -259,8 +259,8 @@ def judge(check, results, bare):
 
         # That the lab is the incident.
         check(f"{name}: at hop limit 1 it waits for the metadata service, and puts nothing",
-              identities(SLOW) == {"none"} and seconds(SLOW) > bare[name] + 0.9 and
-              all(each.packets for each in runs(SLOW)), f"{seconds(SLOW):.2f} s")
+              identities(SLOW) == {"none"} and all(each.seconds > 1 and each.packets for each in runs(SLOW)),
+              f"{seconds(SLOW):.2f} s")
         check(f"{name}: at hop limit 2 it takes the node's role in silence", identities(NODE) == {"node role"})
         # What is promised.
         check(f"{name}: behind the guard it fails fast",
@@ -319,7 +319,8 @@ def document(results, bare, v):
         "Each cell: the time from the start of the process to S3's answer to the first PUT, and how much more that is than the",
         "same client takes with keys in its environment (*bare*, which is mostly the start of the runtime and of the SDK); whose",
         "role made the PUT, by the access key that S3 saw; packets that arrived at the metadata service. Medians of",
-        f"{RUNS} runs; {machine()}, all of it on this one machine. taskrole's lease is cold each time: the task is new to it.",
+        f"{RUNS} runs, in turns; {machine()}, all of it on this one machine. taskrole's lease is cold each time: the task is",
+        "new to it.",
         "",
         "| client | bare | " + " | ".join(case.name for case in CASES[:5]) + " |",
         "|---|---|" + "---|" * 5,
@@ -376,19 +377,21 @@ def main():
         lab = Lab(directory)
         try:
             lab.open()
-            keys = json.loads(open(lab.path("keys")).read())
-            bare = {}
-            for name in CLIENTS:
-                # The first only fills the machine's caches.
-                tries = [lab.try_keys(chosen[name], keys) for _ in range(RUNS + 1)][1:]
-                if not all(each.put for each in tries):
-                    raise RuntimeError(f"{name} cannot put: {tries[0].said}")
-                bare[name] = statistics.median(each.seconds for each in tries)
-            results = collections.defaultdict(list)
-            for case in CASES:
-                print("incident:", case.name, file=sys.stderr, flush=True)
+            with open(lab.path("keys")) as f:
+                keys = json.load(f)
+            # In turns, so that what else the machine does meets all alike; the first only fills its caches.
+            bare, results = collections.defaultdict(list), collections.defaultdict(list)
+            for turn in range(RUNS + 1):
                 for name in CLIENTS:
-                    results[case, name] = [lab.try_client(chosen[name], case) for _ in range(RUNS)]
+                    bare[name].append(lab.try_keys(chosen[name], keys))
+                for case in CASES if turn else ():
+                    print("incident:", turn, case.name, file=sys.stderr, flush=True)
+                    for name in CLIENTS:
+                        results[case, name].append(lab.try_client(chosen[name], case))
+            for name, tries in bare.items():
+                unable = [each.said for each in tries if not each.put]
+                check(f"{name}: with keys in its environment it puts", not unable, "; ".join(unable))
+            bare = {name: statistics.median(each.seconds for each in tries[1:]) for name, tries in bare.items()}
             judge(check, results, bare)
             text = document(results, bare, versions(HOME))
             print(text)

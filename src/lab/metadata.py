@@ -24,9 +24,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         if self.path != "/latest/api/token" or "X-aws-ec2-metadata-token-ttl-seconds" not in self.headers:
             return self.answer(400, "Bad Request")
-        # EC2 limits the hops of this one answer; a resent one has the same limit, so it stays on the connection. What
-        # never arrives is not resent for long, so that the next run is not disturbed.
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000)
+        # EC2 limits the hops of this one answer; a resent one has the same limit, so it stays on the connection.
         if self.connection.family == socket.AF_INET:
             self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(read(HOP_LIMIT)))
         else:

@@ -138,8 +138,9 @@ table inet metadata {{
   counter seen {{ }}
   chain arrive {{
     type filter hook prerouting priority filter; policy accept;
-    # What answers the service's own packets, that they cannot be delivered, is not asked by anybody.
+    # What says that a packet of the service's own cannot be delivered, to a run before this one, is no question.
     meta l4proto {{ icmp, icmpv6 }} accept
+    tcp flags & rst != 0 accept
     ip daddr {METADATA} counter name seen
     ip6 daddr {METADATA_V6} counter name seen
   }}
