@@ -1,6 +1,5 @@
 package io.taskrole;
 
-import com.sun.management.UnixOperatingSystemMXBean;
 import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
@@ -32,7 +31,6 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -135,7 +133,7 @@ public final class Daemon implements AutoCloseable {
             vertx,
             config.listen(),
             config.broker().answerWithin(),
-            descriptors(),
+            Footprint.mostDescriptors(),
             log,
             metrics,
             time,
@@ -355,12 +353,6 @@ public final class Daemon implements AutoCloseable {
           "the key set or the allocations of this node are not loaded yet; until they are, requests"
               + " are answered KeySetUnavailable or NomadUnavailable");
     }
-  }
-
-  private static long descriptors() {
-    return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
-        ? unix.getMaxFileDescriptorCount()
-        : 1024;
   }
 
   /** What Nomad tells, for a broker that is made later; until then nothing is held. */
