@@ -1,6 +1,5 @@
 package io.taskrole;
 
-import com.sun.management.UnixOperatingSystemMXBean;
 import io.taskrole.attest.ConnectionAttestor;
 import io.taskrole.broker.Broker;
 import io.taskrole.broker.CredentialSource.Exchange;
@@ -36,7 +35,6 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -86,7 +84,7 @@ public final class Daemon implements AutoCloseable {
   private final Acceptance acceptance;
   private final Supervisor supervisor;
   private final ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
-  private volatile @Nullable Refusal exchangeTrouble;
+  private final ExchangeTrouble exchangeTrouble;
   private @Nullable LiveRules rules;
   private @Nullable AuditLog audit;
   private List<InetSocketAddress> credentials = List.of();
@@ -98,6 +96,7 @@ public final class Daemon implements AutoCloseable {
     this.supervisor = supervisor;
     this.health = new Health(time);
     this.acceptance = new Acceptance(time);
+    this.exchangeTrouble = new ExchangeTrouble(time);
   }
 
   /**
@@ -150,7 +149,7 @@ public final class Daemon implements AutoCloseable {
             listeners,
             config.listen().and(listeners.inherited()),
             config.broker().answerWithin(),
-            descriptors(),
+            Footprint.mostDescriptors(),
             log,
             metrics,
             time,
@@ -208,7 +207,7 @@ public final class Daemon implements AutoCloseable {
     ClockWatch clock = new ClockWatch(time);
     tend(broker, server, verifier, clock);
     new Vitals(health, metrics)
-        .watch(keys, nomad, live, broker, server, acceptance, clock, log, () -> exchangeTrouble);
+        .watch(keys, nomad, live, broker, server, acceptance, clock, log, exchangeTrouble::now);
     AdminServer administration =
         own(new AdminServer(vertx, listeners, config.listen().admin(), health, metrics));
     admin = administration.start();
@@ -350,6 +349,7 @@ public final class Daemon implements AutoCloseable {
                   if (clock.hasJumped()) {
                     verifier.forget();
                   }
+                  verifier.tend();
                   broker.tend();
                   cold.look();
                 } catch (InterruptedException e) {
@@ -382,9 +382,10 @@ public final class Daemon implements AutoCloseable {
       metrics.exchanged(result, refusal == null ? "" : refusal.reason().code(), nanos);
       if (isSecond) {
         metrics.exchangedInSecondRegion(result);
+      } else if (refusal != null && refusal.reason() == Reason.STS_UNAVAILABLE) {
+        exchangeTrouble.failed(refusal);
       } else {
-        exchangeTrouble =
-            refusal != null && refusal.reason() == Reason.STS_UNAVAILABLE ? refusal : null;
+        exchangeTrouble.answered();
       }
     };
   }
@@ -401,12 +402,6 @@ public final class Daemon implements AutoCloseable {
           "the key set or the allocations of this node are not loaded yet; until they are, requests"
               + " are answered KeySetUnavailable or NomadUnavailable");
     }
-  }
-
-  private static long descriptors() {
-    return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
-        ? unix.getMaxFileDescriptorCount()
-        : 1024;
   }
 
   /** What Nomad tells, for a broker that is made later; until then nothing is held. */

@@ -1,11 +1,8 @@
 package io.taskrole;
 
 import io.taskrole.time.TimeSource;
-import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
-import java.lang.management.MemoryType;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 
@@ -47,11 +44,7 @@ final class IdleCollection {
 
   /** That of this process. */
   static IdleCollection ofThisProcess(LongSupplier requests, TimeSource time) {
-    // Of the two generations the old one may grow further.
-    Optional<MemoryPoolMXBean> old =
-        ManagementFactory.getMemoryPoolMXBeans().stream()
-            .filter(pool -> pool.getType() == MemoryType.HEAP)
-            .max(Comparator.comparingLong(pool -> pool.getUsage().getMax()));
+    Optional<MemoryPoolMXBean> old = Footprint.oldGeneration();
     return new IdleCollection(
         requests, () -> old.map(pool -> pool.getUsage().getUsed()).orElse(0L), System::gc, time);
   }

@@ -109,6 +109,7 @@ final class Vitals {
         "taskrole_clock_jumps_total", "Times that the wall clock has been set.", clock::jumps);
     metrics.counter(
         "taskrole_audit_lost_total", "Audit records that could not be written.", log::lost);
+    Footprint.watch(metrics);
   }
 
   private static Optional<Health.Problem> keySetProblem(KeySetFollower keys) {
