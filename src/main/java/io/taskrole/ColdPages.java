@@ -1,9 +1,10 @@
 package io.taskrole;
 
+import io.taskrole.libc.Libc;
 import io.taskrole.time.TimeSource;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
@@ -109,17 +110,19 @@ final class ColdPages {
     return found;
   }
 
-  @SuppressWarnings("restricted") // the launcher permits native access
   private static Advice madvise() {
-    Linker linker = Linker.nativeLinker();
     MethodHandle call =
-        linker.downcallHandle(
-            linker.defaultLookup().findOrThrow("madvise"),
+        Libc.function(
+            "madvise",
             FunctionDescriptor.of(
                 ValueLayout.JAVA_INT,
                 ValueLayout.JAVA_LONG,
                 ValueLayout.JAVA_LONG,
                 ValueLayout.JAVA_INT));
-    return (from, length) -> (int) call.invokeExact(from, length, MADV_DONTNEED);
+    return (from, length) -> {
+      try (Arena arena = Arena.ofConfined()) {
+        return (int) call.invokeExact(Libc.state(arena), from, length, MADV_DONTNEED);
+      }
+    };
   }
 }
