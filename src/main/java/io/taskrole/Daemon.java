@@ -303,6 +303,7 @@ public final class Daemon implements AutoCloseable {
                   if (clock.hasJumped()) {
                     verifier.forget();
                   }
+                  verifier.tend();
                   broker.tend();
                 } catch (InterruptedException e) {
                   return;

@@ -78,6 +78,23 @@ public final class TokenVerifier implements Verifier {
     return known.verified();
   }
 
+  /**
+   * Forgets what has expired, which nobody will ask for again; to be called now and then. Without
+   * it old tokens would fill the memory to its bound.
+   */
+  public void tend() {
+    Instant now = time.instant();
+    remembered
+        .asMap()
+        .values()
+        .removeIf(known -> !now.isBefore(known.verified().identity().expiresAt()));
+  }
+
+  /** How many tokens are remembered. */
+  int remembered() {
+    return remembered.asMap().size();
+  }
+
   /** Has every token verified anew, its times above all, as after the clock was set. */
   public void forget() {
     remembered.invalidateAll();

@@ -342,6 +342,22 @@ class TokenVerifierTest {
   }
 
   @Test
+  void renewedTokens_doNotPileUp() {
+    ManualTime time = ManualTime.at("2026-11-23T10:00:00Z");
+    try (Issuer own = Issuer.start(time)) {
+      TokenVerifier verifier = new TokenVerifier(CONFIG, FixedKeys.of(own.keySetJson()), time);
+      for (int renewal = 0; renewal < 20; renewal++) {
+        verifier.verify(BearerToken.of(own.token("n", "j", "g", "t").sign()));
+        time.advance(Duration.ofMinutes(30));
+        verifier.tend();
+      }
+
+      // Tokens live an hour: the newest two, of which one has just expired.
+      assertThat(verifier.remembered()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void forgottenToken_isJudgedByTheClockAsItIsNow() {
     ManualTime time = ManualTime.at("2026-11-23T10:00:00Z");
     try (Issuer own = Issuer.start(time)) {
