@@ -79,7 +79,7 @@ public final class Daemon implements AutoCloseable {
   private final Health health;
   private final Acceptance acceptance;
   private final ExecutorService blocking = Executors.newVirtualThreadPerTaskExecutor();
-  private volatile @Nullable Refusal exchangeTrouble;
+  private final ExchangeTrouble exchangeTrouble;
   private @Nullable LiveRules rules;
   private @Nullable AuditLog audit;
   private List<InetSocketAddress> credentials = List.of();
@@ -90,6 +90,7 @@ public final class Daemon implements AutoCloseable {
     this.time = time;
     this.health = new Health(time);
     this.acceptance = new Acceptance(time);
+    this.exchangeTrouble = new ExchangeTrouble(time);
   }
 
   /**
@@ -191,7 +192,7 @@ public final class Daemon implements AutoCloseable {
     ClockWatch clock = new ClockWatch(time);
     tend(broker, server, verifier, clock);
     new Vitals(health, metrics)
-        .watch(keys, nomad, live, broker, server, acceptance, clock, log, () -> exchangeTrouble);
+        .watch(keys, nomad, live, broker, server, acceptance, clock, log, exchangeTrouble::now);
     AdminServer administration =
         own(new AdminServer(vertx, config.listen().admin(), health, metrics));
     admin = administration.start();
@@ -335,9 +336,10 @@ public final class Daemon implements AutoCloseable {
       metrics.exchanged(result, refusal == null ? "" : refusal.reason().code(), nanos);
       if (isSecond) {
         metrics.exchangedInSecondRegion(result);
+      } else if (refusal != null && refusal.reason() == Reason.STS_UNAVAILABLE) {
+        exchangeTrouble.failed(refusal);
       } else {
-        exchangeTrouble =
-            refusal != null && refusal.reason() == Reason.STS_UNAVAILABLE ? refusal : null;
+        exchangeTrouble.answered();
       }
     };
   }

@@ -5,6 +5,7 @@ import io.taskrole.identity.BearerToken;
 import io.taskrole.policy.SessionName;
 import io.taskrole.time.TimeSource;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 
 /** Calls of a source that blocks, each on a thread of the executor, told to the listener. */
@@ -15,7 +16,11 @@ record SourceCalls(
 
   @Override
   public void make(Lease.Key key, BearerToken token, Consumer<Exchange> ended) {
-    executor.execute(() -> ended.accept(make(key, token)));
+    try {
+      executor.execute(() -> ended.accept(make(key, token)));
+    } catch (RejectedExecutionException e) {
+      // the daemon is stopping: nobody waits any more, and who waited for a turn has none
+    }
   }
 
   private Exchange make(Lease.Key key, BearerToken token) {

@@ -112,7 +112,9 @@ public final class StsSource implements CredentialSource, AutoCloseable {
           "STS answered status " + e.statusCode() + ", request id " + e.requestId());
       return StsErrors.classify(e);
     } catch (SdkException e) {
-      return unavailable("Wait and ask again: STS could not be reached, or not in time.");
+      return new Exchange.Failed(
+          Unanswered.explain(
+              e, endpointOf(grant.region().orElse(config.region().name())).getHost()));
     }
   }
 
@@ -209,7 +211,7 @@ public final class StsSource implements CredentialSource, AutoCloseable {
   /** Names everything that the SDK would otherwise look for in the daemon's own surroundings. */
   private StsClient newClient(String name, SdkHttpClient http) {
     Region region = Region.of(name);
-    URI uri = endpoint(name).orElseGet(() -> regional(region));
+    URI uri = endpointOf(name);
     // Known once and for all: the SDK would run its partition rules for each call.
     CompletableFuture<Endpoint> endpoint =
         CompletableFuture.completedFuture(
@@ -232,16 +234,14 @@ public final class StsSource implements CredentialSource, AutoCloseable {
         .build();
   }
 
-  /** What the configuration writes in place of a Region's own endpoint. */
-  private Optional<URI> endpoint(String region) {
+  /** The Region's own endpoint, or what the configuration writes in place of it. */
+  private URI endpointOf(String region) {
     return config
         .fallback()
         .filter(second -> second.region().name().equals(region))
         .map(StsConfig.Fallback::endpoint)
-        .orElse(config.endpoint());
-  }
-
-  private static URI regional(Region region) {
-    return URI.create("https://" + StsClient.serviceMetadata().endpointFor(region));
+        .orElse(config.endpoint())
+        .orElseGet(() ->
+            URI.create("https://" + StsClient.serviceMetadata().endpointFor(Region.of(region))));
   }
 }

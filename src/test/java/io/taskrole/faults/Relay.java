@@ -1,5 +1,6 @@
 package io.taskrole.faults;
 
+import io.taskrole.time.TimeSource;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,7 +13,9 @@ import java.net.SocketException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -57,6 +60,8 @@ final class Relay implements AutoCloseable {
   private final AtomicInteger mostPerSession = new AtomicInteger();
   private final AtomicInteger total = new AtomicInteger();
   private final AtomicInteger most = new AtomicInteger();
+  private final Queue<Long> calls = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger passedOn = new AtomicInteger();
 
   /** What was last asked for on each open connection. */
   private final Map<Socket, String> paths = new ConcurrentHashMap<>();
@@ -123,6 +128,29 @@ final class Relay implements AutoCloseable {
     return mostPerSession.get();
   }
 
+  /** How many calls have come that the real server never saw. */
+  int keptBack() {
+    return calls.size() - passedOn.get();
+  }
+
+  /**
+   * By how many calls more came in some stretch of time than such a rate and a second's worth at
+   * once allow; the stretch is taken longer by half a second, for calls that were held up on the
+   * way.
+   */
+  double mostAbove(int rate) {
+    double least = Double.MAX_VALUE;
+    double most = 0;
+    int came = 0;
+    for (long nanos : calls) {
+      double due = rate * (nanos / 1e9);
+      least = Math.min(least, came - due);
+      came++;
+      most = Math.max(most, came - due - least - rate * 1.5);
+    }
+    return most;
+  }
+
   private ServerSocket listen(int at) throws IOException {
     ServerSocket listening = new ServerSocket();
     listening.setReuseAddress(true);
@@ -168,6 +196,7 @@ final class Relay implements AutoCloseable {
     AtomicInteger own = inFlight.computeIfAbsent(session, _ -> new AtomicInteger());
     Asked asked = new Asked(request);
     paths.put(socket, asked.path());
+    calls.add(TimeSource.system().nanos());
     mostPerSession.accumulateAndGet(own.incrementAndGet(), Math::max);
     most.accumulateAndGet(total.incrementAndGet(), Math::max);
     try {
@@ -188,6 +217,7 @@ final class Relay implements AutoCloseable {
     @Override
     public byte[] ask() throws IOException {
       try (Socket upstream = new Socket(target.getAddress(), target.getPort())) {
+        passedOn.incrementAndGet();
         upstream.getOutputStream().write(request);
         return message(upstream.getInputStream());
       }

@@ -86,7 +86,7 @@ class SecondRegionFaultsTest {
   @ParameterizedTest
   @MethodSource("rows")
   void faultAtHome(Row row) throws Exception {
-    try (Watch watch = new Watch(taskrole)) {
+    try (Watch watch = new Watch(taskrole, relay::keptBack)) {
       relay.begin(row.fault());
       watch.begin();
       watch.during(LASTS);

@@ -260,7 +260,7 @@ class StsFaultsTest {
   @ParameterizedTest
   @MethodSource("rows")
   void fault_isNeverNoticedByWarmTasks_andToldToColdOnes(Row row) throws Exception {
-    try (Watch watch = new Watch(taskrole)) {
+    try (Watch watch = new Watch(taskrole, relay::keptBack)) {
       relay.begin(row.fault());
       watch.begin();
       watch.during(LASTS);
@@ -275,7 +275,7 @@ class StsFaultsTest {
 
   @Test
   void connectionsRefused_areNeverNoticedByWarmTasks_andToldToColdOnes() throws Exception {
-    try (Watch watch = new Watch(taskrole)) {
+    try (Watch watch = new Watch(taskrole, relay::keptBack)) {
       relay.refuse();
       watch.begin();
       watch.during(LASTS);

@@ -10,6 +10,7 @@ import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPrivateKey;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import org.bouncycastle.asn1.sec.SECObjectIdentifiers;
@@ -30,24 +31,43 @@ public final class TestAuthority {
   /** A key and its certificate. */
   public record Identity(KeyPair key, X509Certificate certificate) {}
 
+  /** A time of validity, counted from now. */
+  public record Life(Duration from, Duration to) {}
+
+  private static final Life HOUR = new Life(Duration.ofMinutes(-1), Duration.ofHours(1));
+
   private final Identity own;
   private int serial = 1;
 
   public TestAuthority(String name) {
     KeyPair key = key("EC");
-    own = new Identity(key, sign(name, key, key, name, true));
+    own = new Identity(key, sign(name, key, key, name, "127.0.0.1", HOUR, true));
   }
 
   public X509Certificate certificate() {
     return own.certificate();
   }
 
+  /** Its own key and certificate, which it signed itself. */
+  public Identity own() {
+    return own;
+  }
+
   /** A certificate for 127.0.0.1, good as a server's and as a client's. */
   public Identity issue(String name, String algorithm) {
+    return issue(name, algorithm, "127.0.0.1", HOUR);
+  }
+
+  /**
+   * A certificate that is not as it should be.
+   *
+   * @param host whose certificate it is, an address or a name
+   * @param life from when to when it is valid, counted from now
+   */
+  public Identity issue(String name, String algorithm, String host, Life life) {
     KeyPair key = key(algorithm);
-    return new Identity(
-        key,
-        sign(name, key, own.key(), own.certificate().getSubjectX500Principal().getName(), false));
+    String issuer = own.certificate().getSubjectX500Principal().getName();
+    return new Identity(key, sign(name, key, own.key(), issuer, host, life, false));
   }
 
   /** PEM as OpenSSL writes it: keys as PKCS #1 or SEC 1, certificates as they are. */
@@ -72,22 +92,31 @@ public final class TestAuthority {
   }
 
   private X509Certificate sign(
-      String subject, KeyPair key, KeyPair signer, String issuer, boolean isAuthority) {
+      String subject,
+      KeyPair key,
+      KeyPair signer,
+      String issuer,
+      String host,
+      Life life,
+      boolean isAuthority) {
     try {
       Instant now = TimeSource.system().instant();
       var builder =
           new JcaX509v3CertificateBuilder(
               new X500Name(issuer),
               BigInteger.valueOf(serial++),
-              Date.from(now.minusSeconds(60)),
-              Date.from(now.plusSeconds(3600)),
+              Date.from(now.plus(life.from())),
+              Date.from(now.plus(life.to())),
               new X500Name(subject),
               key.getPublic());
       builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(isAuthority));
       builder.addExtension(
           Extension.subjectAlternativeName,
           false,
-          new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
+          new GeneralNames(
+              new GeneralName(
+                  Character.isDigit(host.charAt(0)) ? GeneralName.iPAddress : GeneralName.dNSName,
+                  host)));
       return new JcaX509CertificateConverter()
           .getCertificate(
               builder.build(

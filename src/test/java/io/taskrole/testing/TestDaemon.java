@@ -33,22 +33,31 @@ public final class TestDaemon implements AutoCloseable {
 
   private static final String LOOPBACK = "127.0.0.1";
 
+  /** Calls to STS a second: more than any test makes. */
+  private static final int UNLIMITED = 1000;
+
+  /** Few enough to tell whether they are kept to, while something fails. */
+  private static final int SCARCE = 20;
+
   private final TimeSource time = TimeSource.system();
   private final Path directory;
   private final Issuer issuer;
   private final VerifyingSts sts;
   private final Daemon daemon;
+  private final int rate;
 
   private TestDaemon(
       Path directory,
       String listen,
       String roles,
+      int rate,
       String extra,
       String stsExtra,
       UnaryOperator<URI> before,
       UnaryOperator<URI> beforeNomad) {
     try {
       this.directory = directory;
+      this.rate = rate;
       issuer = Issuer.start(time);
       sts = VerifyingSts.start(issuer, time);
       sts.trust(ROLE, issuer.token("payments", "billing", "api", "server").subject());
@@ -60,13 +69,14 @@ public final class TestDaemon implements AutoCloseable {
               """
               listen: {credentials: ["%s:0"], admin: "127.0.0.1:0"}
               nomad: {address: "%s"}
-              sts: {region: eu-west-1, endpoint: "%s", rate: 1000%s}
+              sts: {region: eu-west-1, endpoint: "%s", rate: %d%s}
               audit: {file: audit.jsonl}
               %s
               """,
               listen,
               beforeNomad.apply(URI.create(issuer.issuer())),
               before.apply(sts.endpoint()),
+              rate,
               String.format(Locale.ROOT, stsExtra, sts.endpoint()),
               extra));
       Problems problems = new Problems();
@@ -80,23 +90,32 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public static TestDaemon start(Path directory) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", sts -> sts, nomad -> nomad);
+    return new TestDaemon(
+        directory, LOOPBACK, ROLES, UNLIMITED, "", "", sts -> sts, nomad -> nomad);
   }
 
   /** With other rules and further configuration keys. */
   public static TestDaemon start(Path directory, String roles, String extra) {
-    return new TestDaemon(directory, LOOPBACK, roles, extra, "", sts -> sts, nomad -> nomad);
+    return new TestDaemon(
+        directory, LOOPBACK, roles, UNLIMITED, extra, "", sts -> sts, nomad -> nomad);
   }
 
   /** On another address. */
   public static TestDaemon startOn(Path directory, String listen, String roles) {
-    return new TestDaemon(directory, listen, roles, "", "", sts -> sts, nomad -> nomad);
+    return new TestDaemon(directory, listen, roles, UNLIMITED, "", "", sts -> sts, nomad -> nomad);
   }
 
   /** With an STS of the test's own. */
   public static TestDaemon startWithSts(Path directory, String endpoint, String extra) {
     return new TestDaemon(
-        directory, LOOPBACK, ROLES, extra, "", _ -> URI.create(endpoint), nomad -> nomad);
+        directory,
+        LOOPBACK,
+        ROLES,
+        UNLIMITED,
+        extra,
+        "",
+        _ -> URI.create(endpoint),
+        nomad -> nomad);
   }
 
   /** With something between it and its STS at home, which a second Region reaches directly. */
@@ -105,6 +124,7 @@ public final class TestDaemon implements AutoCloseable {
         directory,
         LOOPBACK,
         ROLES,
+        SCARCE,
         "",
         ", fallback-region: eu-central-1, fallback-endpoint: \"%s\"",
         before,
@@ -113,12 +133,18 @@ public final class TestDaemon implements AutoCloseable {
 
   /** With something between it and its STS; the function makes it, and says where it listens. */
   public static TestDaemon startBehind(Path directory, UnaryOperator<URI> before) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", before, nomad -> nomad);
+    return new TestDaemon(directory, LOOPBACK, ROLES, SCARCE, "", "", before, nomad -> nomad);
+  }
+
+  /** With other rules, so many calls a second, and something between it and its STS. */
+  public static TestDaemon startBehind(
+      Path directory, String roles, int rate, UnaryOperator<URI> before) {
+    return new TestDaemon(directory, LOOPBACK, roles, rate, "", "", before, nomad -> nomad);
   }
 
   /** With something between it and its Nomad agent. */
   public static TestDaemon startBehindAgent(Path directory, UnaryOperator<URI> before) {
-    return new TestDaemon(directory, LOOPBACK, ROLES, "", "", sts -> sts, before);
+    return new TestDaemon(directory, LOOPBACK, ROLES, SCARCE, "", "", sts -> sts, before);
   }
 
   public Issuer issuer() {
@@ -127,6 +153,11 @@ public final class TestDaemon implements AutoCloseable {
 
   public VerifyingSts sts() {
     return sts;
+  }
+
+  /** {@code sts.rate}. */
+  public int rate() {
+    return rate;
   }
 
   public Daemon daemon() {
