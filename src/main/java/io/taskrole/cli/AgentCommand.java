@@ -55,6 +55,7 @@ final class AgentCommand implements Callable<Integer> {
    * @return the exit code
    */
   static int run(Path file, PrintWriter err) throws IOException, InterruptedException {
+    NameCache.outlivesTheNameServer();
     AtomicReference<@Nullable Daemon> running = new AtomicReference<>();
     // Before the start: a stop that comes in the midst of it is a stop on request as well.
     Signals signals =

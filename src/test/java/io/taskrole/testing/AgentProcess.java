@@ -29,12 +29,18 @@ public final class AgentProcess implements AutoCloseable {
   }
 
   public static AgentProcess start(Path config) throws IOException {
-    return start(config, System.getProperty("java.class.path"), List.of());
+    return start(config, List.of());
   }
 
   /** With further options for its JVM. */
   public static AgentProcess start(Path config, List<String> options) throws IOException {
-    return start(config, System.getProperty("java.class.path"), options);
+    return startUnder(List.of(), config, options);
+  }
+
+  /** As what a command executes in the end, with further options for its JVM. */
+  public static AgentProcess startUnder(List<String> command, Path config, List<String> options)
+      throws IOException {
+    return start(command, config, System.getProperty("java.class.path"), options);
   }
 
   /**
@@ -58,6 +64,7 @@ public final class AgentProcess implements AutoCloseable {
       throw new IOException("the jar could not be made");
     }
     return start(
+        List.of(),
         config,
         Stream.concat(
                 Stream.of(jar.toString()), Stream.of(path).filter(entry -> entry.endsWith(".jar")))
@@ -65,9 +72,9 @@ public final class AgentProcess implements AutoCloseable {
         List.of());
   }
 
-  private static AgentProcess start(Path config, String classPath, List<String> options)
-      throws IOException {
-    List<String> command = new ArrayList<>();
+  private static AgentProcess start(
+      List<String> before, Path config, String classPath, List<String> options) throws IOException {
+    List<String> command = new ArrayList<>(before);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-XX:TieredStopAtLevel=1");
     command.addAll(options);
