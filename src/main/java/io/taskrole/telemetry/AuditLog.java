@@ -106,7 +106,10 @@ public final class AuditLog implements AuditSink, AutoCloseable {
   /** What is wrong now, in our words. */
   public Optional<String> problem() {
     return failing
-        ? Optional.of("the audit log cannot be written; check its disk and permissions")
+        ? Optional.of(
+            "the audit log cannot be written; check its disk and permissions; records lost since"
+                + " the start: "
+                + lost.get())
         : Optional.empty();
   }
 
@@ -135,7 +138,7 @@ public final class AuditLog implements AuditSink, AutoCloseable {
       boolean isTorn = isTorn(file);
       OutputStream appending = new FileOutputStream(file.toFile(), true);
       if (isTorn) {
-        appending.write('\n');
+        end(appending);
       }
       return appending;
     } catch (IOException e) {
@@ -144,6 +147,16 @@ public final class AuditLog implements AuditSink, AutoCloseable {
               + file
               + "; make its directory, and let the daemon's user write there",
           e);
+    }
+  }
+
+  /** Ends a torn line; the file is not left open when there is no room even for that. */
+  private static void end(OutputStream appending) throws IOException {
+    try {
+      appending.write('\n');
+    } catch (IOException e) {
+      appending.close();
+      throw e;
     }
   }
 
@@ -199,6 +212,8 @@ public final class AuditLog implements AuditSink, AutoCloseable {
       failing = false;
     } catch (IOException | RuntimeException | LinkageError e) {
       lost.addAndGet(batch.size());
+      // Not held meanwhile: who mends the disk may have to unmount it.
+      closeFile();
       reopen = true;
       if (!failing) {
         LOG.log(System.Logger.Level.ERROR, "the audit log cannot be written: " + e.getMessage());
