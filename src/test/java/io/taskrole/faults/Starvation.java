@@ -13,9 +13,19 @@ import java.util.stream.Stream;
  * a machine that others keep busy, that is no fault of the daemon's.
  */
 final class Starvation {
-  private static final Path THREADS = Path.of("/proc/self/task");
+  private final Path threads;
+  private final Map<Path, Long> before;
 
-  private final Map<Path, Long> before = waits();
+  /** That of this process, from now on. */
+  Starvation() {
+    this(ProcessHandle.current().pid());
+  }
+
+  /** That of a daemon's process, from now on. */
+  Starvation(long process) {
+    threads = Path.of("/proc", Long.toString(process), "task");
+    before = waits();
+  }
 
   /** The longest wait of one thread, all its waits together, since the beginning. */
   Duration longest() {
@@ -27,10 +37,10 @@ final class Starvation {
   }
 
   /** By event loop and by carrier of virtual threads. */
-  private static Map<Path, Long> waits() {
+  private Map<Path, Long> waits() {
     Map<Path, Long> waits = new HashMap<>();
-    try (Stream<Path> threads = Files.list(THREADS)) {
-      for (Path thread : threads.toList()) {
+    try (Stream<Path> listed = Files.list(threads)) {
+      for (Path thread : listed.toList()) {
         String name = Files.readString(thread.resolve("comm"));
         if (name.startsWith("vert.x-event") || name.startsWith("ForkJoinPool")) {
           // Time on a processor, time in wait for one, turns (the kernel's sched-stats.rst).
