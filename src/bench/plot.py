@@ -63,7 +63,7 @@ def picture(samples, faults, seconds):
             svg.append(f'<polyline fill="none" stroke-width="1.2" stroke="{colour}" points="{points}"/>\n')
         svg.append(f'<path d="M{LEFT} {top} V{top + HEIGHT} H{RIGHT}" fill="none" stroke="{AXIS}"/>\n')
         svg.append(text(LEFT, top - 8, title, INK))
-        place = LEFT + 8 * len(title) + 12
+        place = LEFT + 6.4 * len(title) + 18
         for name, colour, _ in lines:
             svg.append(text(place, top - 8, name, GREY if colour == LIGHT else colour))
             place += 6.4 * len(name) + 14

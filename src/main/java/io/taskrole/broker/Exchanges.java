@@ -7,6 +7,7 @@ import io.taskrole.refusal.Refusal;
 import io.taskrole.time.TimeSource;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
@@ -47,7 +48,8 @@ final class Exchanges {
 
   /** An alarm that sleeps on the executor's threads. */
   static Alarm sleeping(Executor executor, TimeSource time) {
-    return (nanos, run) ->
+    return (nanos, run) -> {
+      try {
         executor.execute(() -> {
           try {
             time.sleep(Duration.ofNanos(nanos - time.nanos()));
@@ -57,6 +59,10 @@ final class Exchanges {
           }
           run.run();
         });
+      } catch (RejectedExecutionException e) {
+        // the daemon is stopping: nothing comes any more
+      }
+    };
   }
 
   /** Has an exchange made when its turn comes. */

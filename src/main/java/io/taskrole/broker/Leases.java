@@ -180,7 +180,8 @@ final class Leases {
       if (!entitlement.holds(slot.key, slot.applicant)) {
         drop(slot);
       } else if (slot.retireWhenIdle()) {
-        slots.asMap().remove(slot.key, slot);
+        // By itself, without a stop, it has ended: its bytes are of no more use either.
+        drop(slot);
       } else {
         tend(slot);
       }
