@@ -130,6 +130,7 @@ final class SoakLoad {
         heldUpLate,
         vanished.get(),
         open,
+        ended,
         firsts,
         longestCold / 1_000_000,
         longest / 1_000_000,
