@@ -248,6 +248,8 @@ class Host:
             return f.read()
 
     def stop(self):
+        # Stopped, units take their temporary directories with them.
+        self.systemctl("stop", "taskrole*", check=False)
         # The first process of its namespace takes every other with it.
         os.kill(int(self.pid), signal.SIGKILL)
         self.child.stop()
