@@ -53,6 +53,7 @@ class ConfigFileTest {
             "listen.credentials: [127.0.0.1:9171]",
             "listen.admin: 127.0.0.1:9172",
             "listen.expose-to-network: false",
+            "listen.reuse-port: false",
             "answer-within: 850ms",
             "nomad.address: http://127.0.0.1:4646",
             "nomad.token-file: (no token)",
