@@ -5,6 +5,7 @@ import io.taskrole.config.ConfigFile;
 import io.taskrole.config.EffectiveConfig;
 import io.taskrole.config.IpEndpoint;
 import io.taskrole.config.TaskroleConfig;
+import io.taskrole.libc.Libc;
 import io.taskrole.systemd.Supervisor;
 import io.taskrole.time.TimeSource;
 import io.taskrole.yaml.Problems;
@@ -91,6 +92,10 @@ final class AgentCommand implements Callable<Integer> {
       supervisor.stopping();
       err.println("stopping");
       err.flush();
+    }
+    if (supervisor.isPresent()) {
+      // All is closed and written, and callers wait at its sockets for the next start.
+      Libc.exit(TaskroleCommand.OK);
     }
     return TaskroleCommand.OK;
   }

@@ -64,6 +64,11 @@ public final class Supervisor {
     return new Supervisor(List.of(), Optional.empty(), null);
   }
 
+  /** Whether there is one that waits for what it is told. */
+  public boolean isPresent() {
+    return notifySocket != null;
+  }
+
   /** The file descriptors of the sockets that are handed over, in the manager's order. */
   public List<Integer> sockets() {
     return sockets;
