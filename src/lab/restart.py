@@ -16,7 +16,7 @@ from processes import Child
 JDK, DISTRIBUTION, DEBIAN = sys.argv[1:4]
 CHOSEN = sys.argv[4:]
 PORT, SHARED_PORT = 9171, 9181
-RATE, TASKS = 100, 30
+RATE, TASKS = 50, 30
 TIMES = int(os.environ.get("TIMES", "20"))
 WORST = 1.0  # seconds
 EXPOSURE = 1.2
