@@ -18,7 +18,7 @@ CHOSEN = sys.argv[4:]
 PORT, SHARED_PORT = 9171, 9181
 RATE, TASKS = 50, 30
 TIMES = int(os.environ.get("TIMES", "20"))
-WORST = 1.0  # seconds
+WORST = float(os.environ.get("WORST", "1.0"))  # seconds
 EXPOSURE = 1.2
 
 
@@ -187,7 +187,7 @@ def first_start(lab):
         status, _ = lab.get(token)
         spent.append(time.monotonic() - begun)
         lab.await_active()
-    check("from start to first credential at most 1.0 s", max(spent) <= 1.0,
+    check(f"from start to first credential at most {WORST} s", max(spent) <= WORST,
           f"median {statistics.median(spent):.2f} s, most {max(spent):.2f} s")
     pid = lab.main_pid()
     with open(f"/proc/{pid}/status") as f:

@@ -17,6 +17,7 @@ import java.lang.management.ManagementFactory;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
@@ -40,6 +41,8 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {"0:stopped on request", "1:failed", "2:bad configuration or command line"})
 final class AgentCommand implements Callable<Integer> {
+  private static final Duration BEFORE_THE_NEXT_TRY = Duration.ofSeconds(2);
+
   @Mixin private final ConfigOption config = new ConfigOption();
 
   @Spec
@@ -63,14 +66,13 @@ final class AgentCommand implements Callable<Integer> {
     Signals signals =
         Signals.install(() -> Optional.ofNullable(running.get()).ifPresent(Daemon::reload));
     Problems problems = new Problems();
+    Supervisor supervisor = Supervisor.of(ConfigOption::environment, ProcessHandle.current().pid());
     Optional<TaskroleConfig> loaded = ConfigFile.check(file, ConfigOption::environment, problems);
     if (loaded.isEmpty()) {
-      ConfigOption.tell(problems, err);
-      return TaskroleCommand.USAGE;
+      return refuse(problems, supervisor, err);
     }
     EffectiveConfig.lines(loaded.get()).forEach(err::println);
     err.flush();
-    Supervisor supervisor = Supervisor.of(ConfigOption::environment, ProcessHandle.current().pid());
     Optional<Daemon> started =
         Daemon.start(
             loaded.get(),
@@ -79,8 +81,7 @@ final class AgentCommand implements Callable<Integer> {
             TimeSource.system(),
             supervisor);
     if (started.isEmpty()) {
-      ConfigOption.tell(problems, err);
-      return TaskroleCommand.USAGE;
+      return refuse(problems, supervisor, err);
     }
     try (Daemon daemon = started.get()) {
       running.set(daemon);
@@ -98,6 +99,17 @@ final class AgentCommand implements Callable<Integer> {
       Libc.exit(TaskroleCommand.OK);
     }
     return TaskroleCommand.OK;
+  }
+
+  /** Tells what is wrong; a service manager would try again at once, and for as long as it is. */
+  private static int refuse(Problems problems, Supervisor supervisor, PrintWriter err)
+      throws InterruptedException {
+    ConfigOption.tell(problems, err);
+    err.flush();
+    if (supervisor.isPresent()) {
+      TimeSource.system().sleep(BEFORE_THE_NEXT_TRY);
+    }
+    return TaskroleCommand.USAGE;
   }
 
   private static String ready(Daemon daemon) {
