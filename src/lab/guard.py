@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 
+from checks import Checks
 from network import (ENDPOINT, ENDPOINT_V6, HERE, HOME, HOST_AT_LAN, HOST_AT_LAN_BRIDGE, METADATA, METADATA_V6,
                      Host, Network, ip, run, within)
 from processes import Child
@@ -21,18 +22,6 @@ NOMAD, NOMAD_V6 = "172.26.64", "fd00:b:0:1"
 DOCKER, DOCKER_V6 = "172.18.0", "fd00:b:0:2"
 SCOPE = f"nomad.slice/share.slice/{ALLOCATION}.server.scope"
 CONFIGURED = "/etc/taskrole/guard.d"
-
-
-class Checks:
-    """What held and what did not, a line each."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def __call__(self, what, held, seen=""):
-        self.passed += bool(held)
-        self.failed += not held
-        print("ok    " if held else "FAILED", what, f"({seen})" if seen else "", flush=True)
 
 
 class Lab:

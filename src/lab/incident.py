@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 import xml.etree.ElementTree
 
+from checks import Checks
 from network import AWS, ENDPOINT, HERE, HOME, HOST_AT_AWS, Host, Network, run, within, within_sys
 from processes import Child, environment
 from sdks import clients, versions
@@ -234,18 +235,6 @@ audit: {{file: audit.jsonl}}
         if None in (asked, answered, sent, received):
             return None, None
         return ((answered - asked) - (received - sent)) * 1000, (received - sent) * 1000
-
-
-class Checks:
-    """What held and what did not, a line each."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def __call__(self, what, held, seen=""):
-        self.passed += bool(held)
-        self.failed += not held
-        print("ok    " if held else "FAILED", what, f"({seen})" if seen else "", flush=True)
 
 
 def judge(check, results, bare):

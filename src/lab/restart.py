@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 
+from checks import Checks
 from network import HOME, Host, ip, run, within
 from processes import Child
 
@@ -20,18 +21,6 @@ RATE, TASKS = 50, 30
 TIMES = int(os.environ.get("TIMES", "20"))
 WORST = float(os.environ.get("WORST", "1.0"))  # seconds
 EXPOSURE = 1.2
-
-
-class Checks:
-    """What held and what did not, a line each."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def __call__(self, what, held, seen=""):
-        self.passed += bool(held)
-        self.failed += not held
-        print("ok    " if held else "FAILED", what, f"({seen})" if seen else "", flush=True)
 
 
 class Node(Host):
