@@ -20,6 +20,8 @@ PORT, SHARED_PORT = 9171, 9181
 RATE, TASKS = 50, 30
 TIMES = int(os.environ.get("TIMES", "20"))
 WORST = float(os.environ.get("WORST", "1.0"))  # seconds
+# Where callers may wait longer than taskrole holds them, they are told to ask again.
+ANSWERS = {"200"} if WORST <= 1 else {"200", "503"}
 EXPOSURE = 1.2
 
 
@@ -134,7 +136,7 @@ def resident(pid):
 def clean(result, may_be_cut=0):
     """Whether every request had its answer."""
     return (result["refused"] == 0 and result["silent"] == 0 and result["cut"] <= may_be_cut and
-            set(result["statuses"]) == {"200"} and result["worst"] < WORST)
+            "200" in result["statuses"] and set(result["statuses"]) <= ANSWERS and result["worst"] < WORST)
 
 
 def told(result):
