@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the daemon a real question, through the acceptor and an event loop, and tells the service
- * supervisor that it lives when there is an answer; a timer alone would live on beside a deaf
- * daemon. Three questions fit into the time after which the service manager ends the daemon.
+ * manager that it lives when there is an answer; a timer alone would live on beside a deaf daemon.
+ * Three questions fit into the time after which the service manager ends the daemon.
  */
 final class Watchdog implements AutoCloseable {
   private static final int QUESTIONS = 3;
@@ -76,15 +76,21 @@ final class Watchdog implements AutoCloseable {
   private void run() {
     while (!Thread.currentThread().isInterrupted()) {
       try {
-        if (isAnswered()) {
-          supervisor.alive();
-        }
+        ask();
         time.sleep(pause);
       } catch (InterruptedException e) {
         return;
-      } catch (RuntimeException | LinkageError e) {
-        LOG.log(System.Logger.Level.ERROR, "the watchdog could not ask", e);
       }
+    }
+  }
+
+  private void ask() {
+    try {
+      if (isAnswered()) {
+        supervisor.alive();
+      }
+    } catch (RuntimeException | LinkageError e) {
+      LOG.log(System.Logger.Level.ERROR, "the watchdog could not ask", e);
     }
   }
 
