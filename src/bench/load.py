@@ -206,7 +206,7 @@ def run(bench):
     bench.fixed_rate(bench.port, tokens, rate=5000, seconds=5, warm=1)
     loaded = resident(daemon.process.pid)
     row("resident memory, 2,000 leases under load", f"{loaded:.0f} MB", f"{resident(bare.process.pid):.0f} MB",
-        "at most 120 MB", loaded <= 120)
+        "at most 110 MB", loaded <= 110)
     return rows
 
 

@@ -17,13 +17,13 @@ import java.util.List;
  * Lets go of the JVM's own pages that a start, a compilation or a rush has touched and nobody needs
  * now: those of its library and of the start-up cache, as far as they are read and never written.
  * They are the file's, in the page cache; one that is touched again is mapped again, within
- * microseconds and without a read. So what stays resident is what the last half minute has used
+ * microseconds and without a read. So what stays resident is what the last seconds have used
  * (madvise(2), MADV_DONTNEED).
  *
  * <p>Belongs to one thread, which {@link #look()} holds for less than a millisecond.
  */
 final class ColdPages {
-  private static final Duration APART = Duration.ofSeconds(30);
+  private static final Duration APART = Duration.ofSeconds(5);
 
   /** After the start, which touches nearly all of them. */
   private static final Duration FIRST = Duration.ofSeconds(4);

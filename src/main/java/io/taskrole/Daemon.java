@@ -18,6 +18,7 @@ import io.taskrole.identity.BearerToken;
 import io.taskrole.identity.KeySetFollower;
 import io.taskrole.identity.TokenVerifier;
 import io.taskrole.nomad.NomadView;
+import io.taskrole.policy.AttestLevel;
 import io.taskrole.policy.LiveRules;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
@@ -158,7 +159,7 @@ public final class Daemon implements AutoCloseable {
     credentials = server.start(LOOPS);
 
     StsSource sts = own(new StsSource(config.sts(), time));
-    Thread warming = warmUp(sts);
+    Thread warming = warmUp(sts, live.demands(AttestLevel.KERNEL));
     var onNomad = new NomadEvents();
     NomadView nomad =
         own(
@@ -307,18 +308,21 @@ public final class Daemon implements AutoCloseable {
   }
 
   /**
-   * Loads what exchanges need, on a thread that holds no carrier, before the first of them; what
-   * fails here is told when it is asked for.
+   * Loads what exchanges need, and questions to the kernel where rules ask for them, on a thread
+   * that holds no carrier, before the first of them; what fails here is told when it is asked for.
    */
-  private static Thread warmUp(StsSource sts) {
+  private static Thread warmUp(StsSource sts, boolean asksKernel) {
     return Thread.ofPlatform()
         .daemon()
         .name("warm-up")
         .start(() -> {
           try {
             sts.warmUp();
+            if (asksKernel) {
+              ConnectionAttestor.warmUp(CGROUP_PARENT);
+            }
           } catch (RuntimeException | LinkageError e) {
-            LOG.log(System.Logger.Level.ERROR, "the STS client could not be made ready", e);
+            LOG.log(System.Logger.Level.ERROR, "not all could be made ready", e);
           }
         });
   }
@@ -333,7 +337,7 @@ public final class Daemon implements AutoCloseable {
 
   private void tend(
       Broker broker, CredentialServer server, TokenVerifier verifier, ClockWatch clock) {
-    var collection = IdleCollection.ofThisProcess(server::requests, time);
+    var collection = HeapCollection.ofThisProcess(server::requests, time);
     var cold = ColdPages.ofThisProcess(time);
     Thread tending =
         Thread.ofVirtual()

@@ -12,6 +12,7 @@ import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.InterfaceAddress;
 import java.net.NetworkInterface;
 import java.nio.file.Files;
@@ -29,6 +30,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for concurrent use.
  */
 public final class ConnectionAttestor implements CallerAttestor {
+  private static final System.Logger LOG = System.getLogger(ConnectionAttestor.class.getName());
+  private static final AllocationId NOBODY =
+      AllocationId.parse("00000000-0000-0000-0000-000000000000").orElseThrow();
+  private static final long NO_CGROUP = -2;
   private static final Path INTERFACES = Path.of("/sys/class/net");
   private static final Attestation BEARER = new Attestation.Attested(AttestLevel.BEARER);
   private static final Attestation ADDRESS = new Attestation.Attested(AttestLevel.ADDRESS);
@@ -48,6 +53,25 @@ public final class ConnectionAttestor implements CallerAttestor {
     this.placements = placements;
     this.namespaces = namespaces;
     this.cgroupParent = cgroupParent;
+  }
+
+  /**
+   * Asks the kernel once, about a connection that there is not: what the first question loads then
+   * takes no caller's time. To be called on a platform thread.
+   *
+   * @param cgroupParent Nomad's {@code client.cgroup_parent}
+   */
+  public static void warmUp(String cgroupParent) {
+    InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+    try {
+      OptionalLong _ = PeerCgroup.of(nobody, nobody);
+      Optional<Cgroups> cgroups = Cgroups.find(cgroupParent);
+      if (cgroups.isPresent()) {
+        Optional<AllocationId> _ = cgroups.get().owner(NO_CGROUP, NOBODY);
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the kernel was asked in vain", e);
+    }
   }
 
   @Override

@@ -4,15 +4,15 @@ import io.netty.util.NetUtil;
 import io.taskrole.identity.BearerToken;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
-import io.vertx.core.MultiMap;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a request must look like before its token is read. It refuses what no AWS SDK sends:
@@ -60,34 +60,54 @@ final class RequestGate {
   private RequestGate() {}
 
   static Verdict judge(HttpServerRequest request, ConnectionEnds ends) {
-    MultiMap headers = request.headers();
     if (!isOurPath(request.uri())) {
       return new Verdict.Stop(PATH_REFUSAL, true);
     }
     if (!request.method().equals(HttpMethod.GET)) {
       return new Verdict.Stop(METHOD_REFUSAL, true);
     }
-    if (headers.contains("transfer-encoding") || hasContent(headers)) {
+    Headers headers = new Headers();
+    request.headers().forEach(headers);
+    if (headers.announceBody) {
       return new Verdict.Stop(BODY_REFUSAL, true);
     }
-    if (!isOurHost(headers.getAll("host"), ends)) {
+    if (headers.hosts != 1 || !isOurHost(headers.host, ends)) {
       return new Verdict.Stop(HOST_REFUSAL, true);
     }
-    for (Map.Entry<String, String> header : headers) {
-      if (isForeign(header.getKey())) {
-        return new Verdict.Stop(foreign(header.getKey()), true);
-      }
+    if (headers.foreign != null) {
+      return new Verdict.Stop(foreign(headers.foreign), true);
     }
-    List<String> authorization = headers.getAll("authorization");
-    String token = authorization.size() == 1 ? token(authorization.getFirst()) : "";
+    String token = headers.authorizations == 1 ? token(headers.authorization) : "";
     return token.isEmpty()
         ? new Verdict.Stop(TOKEN_REFUSAL, false)
         : new Verdict.Pass(BearerToken.of(token));
   }
 
-  private static boolean hasContent(MultiMap headers) {
-    return headers.contains("content-length")
-        && !headers.getAll("content-length").stream().allMatch("0"::equals);
+  /** What matters of the headers, in one pass over them; of what came twice, the last. */
+  private static final class Headers implements BiConsumer<String, String> {
+    private int hosts;
+    private String host = "";
+    private int authorizations;
+    private String authorization = "";
+    private boolean announceBody;
+    private @Nullable String foreign;
+
+    @Override
+    public void accept(String name, String value) {
+      if (name.equalsIgnoreCase("host")) {
+        hosts++;
+        host = value;
+      } else if (name.equalsIgnoreCase("authorization")) {
+        authorizations++;
+        authorization = value;
+      } else if (name.equalsIgnoreCase("transfer-encoding")) {
+        announceBody = true;
+      } else if (name.equalsIgnoreCase("content-length")) {
+        announceBody |= !value.equals("0");
+      } else if (isForeign(name)) {
+        foreign = name;
+      }
+    }
   }
 
   /** The path as it was sent: no decoding, no dots; doubled and trailing slashes do no harm. */
@@ -100,24 +120,22 @@ final class RequestGate {
   }
 
   /** Host is the address that the connection reached, with or without its port. */
-  private static boolean isOurHost(List<String> hosts, ConnectionEnds ends) {
-    if (hosts.size() != 1) {
-      return false;
-    }
-    if (hosts.getFirst().equals(ends.host())) {
+  private static boolean isOurHost(String host, ConnectionEnds ends) {
+    if (host.equals(ends.host())) {
       return true;
     }
-    Matcher host = HOST.matcher(hosts.getFirst());
-    if (!host.matches()) {
+    Matcher matcher = HOST.matcher(host);
+    if (!matcher.matches()) {
       return false;
     }
-    String literal = host.group(1);
+    String literal = matcher.group(1);
     byte[] named =
         NetUtil.createByteArrayFromIpAddressString(
             literal.startsWith("[") ? literal.substring(1, literal.length() - 1) : literal);
     return named != null
         && Arrays.equals(named, ends.local().getAddress().getAddress())
-        && (host.group(2) == null || Integer.parseInt(host.group(2)) == ends.local().getPort());
+        && (matcher.group(2) == null
+            || Integer.parseInt(matcher.group(2)) == ends.local().getPort());
   }
 
   private static boolean isForeign(String name) {

@@ -1,10 +1,14 @@
 package io.taskrole.identity;
 
+import static java.util.Objects.requireNonNull;
+
 import io.taskrole.secret.Secret;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A token as it came, not yet judged. It is a Nomad API credential as well as ours, so it goes to
@@ -13,23 +17,32 @@ import java.util.HexFormat;
  * <p>Safe for concurrent use.
  */
 public final class BearerToken {
-  private final Secret content;
   private final Digest digest;
 
-  private BearerToken(Secret content, Digest digest) {
-    this.content = content;
-    this.digest = digest;
+  /** As it came, until the content is asked for: most tokens are known by their digest. */
+  private @Nullable String text;
+
+  private @Nullable Secret content;
+
+  private BearerToken(String text) {
+    this.text = text;
+    this.digest = Digest.of(text);
   }
 
   /** Wraps the text of an {@code Authorization} header or a token file, as it is. */
   public static BearerToken of(String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
-    return new BearerToken(Secret.taking(bytes), Digest.of(bytes));
+    return new BearerToken(text);
   }
 
   /** The token itself, for verification and for STS. */
-  public Secret content() {
-    return content;
+  public synchronized Secret content() {
+    Secret known = content;
+    if (known == null) {
+      known = Secret.taking(requireNonNull(text).getBytes(StandardCharsets.ISO_8859_1));
+      content = known;
+      text = null;
+    }
+    return known;
   }
 
   /** SHA-256 of the token: equal for equal tokens, usable as a map key. */
@@ -46,7 +59,7 @@ public final class BearerToken {
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof BearerToken that && content.equals(that.content);
+    return other instanceof BearerToken that && digest.equals(that.digest);
   }
 
   @Override
@@ -61,7 +74,8 @@ public final class BearerToken {
 
   /** The SHA-256 of a token. */
   public static final class Digest {
-    private static final MessageDigest SHA_256 = sha256();
+    /** One for each thread that reads tokens: looking the algorithm up costs as much as hashing. */
+    private static final ThreadLocal<Hashing> HASHING = ThreadLocal.withInitial(Hashing::new);
 
     private final byte[] bytes;
 
@@ -69,21 +83,8 @@ public final class BearerToken {
       this.bytes = bytes;
     }
 
-    private static Digest of(byte[] content) {
-      try {
-        // Copies one: looking the algorithm up anew costs as much as the hashing.
-        return new Digest(((MessageDigest) SHA_256.clone()).digest(content));
-      } catch (CloneNotSupportedException e) {
-        throw new IllegalStateException("the JDK's SHA-256 can be copied", e);
-      }
-    }
-
-    private static MessageDigest sha256() {
-      try {
-        return MessageDigest.getInstance("SHA-256");
-      } catch (NoSuchAlgorithmException e) {
-        throw new IllegalStateException("every Java platform has SHA-256", e);
-      }
+    private static Digest of(String text) {
+      return new Digest(HASHING.get().hash(text));
     }
 
     String fingerprint() {
@@ -106,6 +107,33 @@ public final class BearerToken {
     @Override
     public String toString() {
       return fingerprint();
+    }
+  }
+
+  /** Hashes without a copy of the token on the heap. For one thread. */
+  private static final class Hashing {
+    private final MessageDigest sha256 = sha256();
+    private final byte[] piece = new byte[1024];
+
+    byte[] hash(String text) {
+      for (int from = 0; from < text.length(); from += piece.length) {
+        int length = Math.min(piece.length, text.length() - from);
+        for (int i = 0; i < length; i++) {
+          char c = text.charAt(from + i);
+          piece[i] = (byte) (c <= 0xff ? c : '?');
+        }
+        sha256.update(piece, 0, length);
+      }
+      Arrays.fill(piece, (byte) 0);
+      return sha256.digest();
+    }
+
+    private static MessageDigest sha256() {
+      try {
+        return MessageDigest.getInstance("SHA-256");
+      } catch (NoSuchAlgorithmException e) {
+        throw new IllegalStateException("every Java platform has SHA-256", e);
+      }
     }
   }
 }

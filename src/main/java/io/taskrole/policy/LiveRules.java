@@ -95,6 +95,11 @@ public final class LiveRules implements RoleRules, AutoCloseable {
     return current.size();
   }
 
+  /** Whether a rule in force asks for this level. */
+  public boolean demands(AttestLevel level) {
+    return current.demands(level);
+  }
+
   /** What is wrong with the file, empty when it is what is in force. */
   public Optional<Trouble> trouble() {
     return Optional.ofNullable(trouble);

@@ -4,9 +4,11 @@ import io.taskrole.identity.Workload;
 import io.taskrole.refusal.Reason;
 import io.taskrole.refusal.Refusal;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The rules of one roles file: the most specific rule that matches a task gives it its role, no
@@ -16,6 +18,7 @@ public final class Policy implements RoleRules {
   private final int size;
   private final Map<String, List<Rule>> byNamespace = new HashMap<>();
   private final List<Rule> broad;
+  private final Set<AttestLevel> levels = EnumSet.noneOf(AttestLevel.class);
 
   /** Takes rules of which no two have equal patterns; {@link RolesFile} sees to that. */
   Policy(List<Rule> rules) {
@@ -26,6 +29,7 @@ public final class Policy implements RoleRules {
             .filter(rule -> rule.match().namespace() instanceof NamePattern.Any)
             .toList();
     for (Rule rule : sorted) {
+      levels.add(rule.attest());
       if (rule.match().namespace() instanceof NamePattern.Exact(var namespace)) {
         byNamespace.computeIfAbsent(namespace, _ -> new ArrayList<>()).add(rule);
       }
@@ -35,6 +39,11 @@ public final class Policy implements RoleRules {
   /** Number of rules. */
   public int size() {
     return size;
+  }
+
+  /** Whether a rule asks for this level. */
+  public boolean demands(AttestLevel level) {
+    return levels.contains(level);
   }
 
   @Override

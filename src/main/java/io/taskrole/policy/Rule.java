@@ -49,6 +49,10 @@ final class Rule implements Comparable<Rule> {
     return line;
   }
 
+  AttestLevel attest() {
+    return terms.attest();
+  }
+
   /** What this rule gives the task. */
   Decision decide(Applicant applicant) {
     return switch (role.choose(applicant, line)) {

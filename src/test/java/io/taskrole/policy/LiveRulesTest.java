@@ -87,6 +87,15 @@ class LiveRulesTest {
   }
 
   @Test
+  void levelsThatAreAskedFor_areThoseOfTheRulesInForce() throws Exception {
+    assertThat(rules.demands(AttestLevel.KERNEL)).isFalse();
+    Files.writeString(file, rule("two").replace("}]", ", attest: kernel}]"));
+    untilRoleIs("two");
+    assertThat(rules.demands(AttestLevel.KERNEL)).isTrue();
+    assertThat(rules.demands(AttestLevel.ADDRESS)).isFalse();
+  }
+
+  @Test
   void replacedByRename_isTaken() throws Exception {
     Path next = Files.writeString(directory.resolve("v1/next"), rule("two"));
     Files.move(next, file.toRealPath(), StandardCopyOption.REPLACE_EXISTING);

@@ -6,15 +6,15 @@ import io.taskrole.testing.ManualTime;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-class IdleCollectionTest {
+class HeapCollectionTest {
   private static final long MEGABYTE = 1 << 20;
 
   private final ManualTime time = ManualTime.at("2026-11-23T08:31:00Z");
   private long requests;
   private long used = 8 * MEGABYTE;
   private int collections;
-  private final IdleCollection idle =
-      new IdleCollection(
+  private final HeapCollection idle =
+      new HeapCollection(
           () -> requests,
           () -> used,
           () -> {
@@ -43,10 +43,39 @@ class IdleCollectionTest {
   @Test
   void busyDaemon_isLeftAlone_untilItIsQuiet() {
     used = 50 * MEGABYTE;
-    lookFor(Duration.ofMinutes(1), 1);
+    lookFor(Duration.ofSeconds(59), 1);
     assertThat(collections).isZero();
     lookFor(Duration.ofMillis(400), 0);
     assertThat(collections).isEqualTo(1);
+  }
+
+  @Test
+  void daemonThatIsNeverQuiet_collectsOnceAMinute_whenMuchHasGathered() {
+    lookFor(Duration.ofSeconds(4), 0);
+    used += 8 * MEGABYTE - 1;
+    lookFor(Duration.ofMinutes(10), 1);
+    assertThat(collections).isEqualTo(1);
+    used += 1;
+    lookFor(Duration.ofMillis(200), 1);
+    assertThat(collections).isEqualTo(2);
+    used += 50 * MEGABYTE;
+    lookFor(Duration.ofSeconds(59), 1);
+    assertThat(collections).isEqualTo(2);
+    lookFor(Duration.ofSeconds(2), 1);
+    assertThat(collections).isEqualTo(3);
+  }
+
+  @Test
+  void collectionThatTheJvmMadeItself_isCountedFrom() {
+    lookFor(Duration.ofSeconds(4), 0);
+    used = 2 * MEGABYTE;
+    lookFor(Duration.ofMinutes(2), 1);
+    used = 10 * MEGABYTE - 1;
+    lookFor(Duration.ofMinutes(2), 1);
+    assertThat(collections).isEqualTo(1);
+    used += 1;
+    lookFor(Duration.ofMillis(200), 1);
+    assertThat(collections).isEqualTo(2);
   }
 
   @Test
