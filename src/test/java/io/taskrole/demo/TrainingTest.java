@@ -7,8 +7,11 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 @Timeout(90)
+@Execution(ExecutionMode.CONCURRENT)
 class TrainingTest {
   private static final String JAVA =
       Path.of(System.getProperty("java.home"), "bin", "java").toString();

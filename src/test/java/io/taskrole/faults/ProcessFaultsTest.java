@@ -28,11 +28,14 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * What befalls the daemon's process: killed, frozen, out of memory. {@code -Dfaults.kills=100}
  * kills it more often.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ProcessFaultsTest {
   private static final int KILLS = Integer.getInteger("faults.kills", 6);
   private static final Duration FROZEN = Duration.ofSeconds(30);
