@@ -7,7 +7,8 @@ import (
 
 // checkTogether holds the instances of a job against what lets one take over from the other.
 func checkTogether(daemons []*daemon, r *report) {
-	daemons = slices.DeleteFunc(slices.Clone(daemons), func(d *daemon) bool { return d.task == nil })
+	// Of what could not be read its own problem is told already.
+	daemons = slices.DeleteFunc(slices.Clone(daemons), func(d *daemon) bool { return d.config.Listen.Admin == "" })
 	for i, each := range daemons {
 		each.checkAlone(r)
 		for _, other := range daemons[:i] {
