@@ -29,6 +29,12 @@ variable "instances" {
   }
 }
 
+variable "user" {
+  type        = string
+  description = "The number of taskrole's user. Nothing else may run as it: it could listen at taskrole's port."
+  default     = "9171"
+}
+
 variable "issuer" {
   type        = string
   description = "oidc_issuer of the Nomad servers."
@@ -130,9 +136,9 @@ job "taskrole" {
 
       task "taskrole" {
         driver = "docker"
-        # No root and no capability. This user must have the same number on the host, whose Nomad gives it
-        # the token, and in the image.
-        user = "nobody"
+        # No root and no capability. Neither the node nor the image needs to know this number. (nobody would be the
+        # user of exec and java tasks, too.)
+        user = var.user
 
         config {
           # Any image with glibc and bash: Java comes in the tarball.
@@ -171,7 +177,7 @@ job "taskrole" {
               # The second address is for tasks with a network of their own. Every node must have it (README.md).
               credentials: [127.0.0.1:9171, 169.254.170.23:9171]
               admin: 127.0.0.1:${local.admin_ports[group.key]}
-              # Lets the other instance listen there too, if it runs as the same user.
+              # Lets the other instance listen there too, and whatever else runs as this user: see var.user.
               reuse-port: true
             nomad:
               address: unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock

@@ -29,6 +29,12 @@ variable "instances" {
   }
 }
 
+variable "user" {
+  type        = string
+  description = "The node's user for taskrole. Nothing else may run as it: it could listen at taskrole's port."
+  default     = "taskrole"
+}
+
 variable "issuer" {
   type        = string
   description = "oidc_issuer of the Nomad servers."
@@ -131,8 +137,10 @@ job "taskrole" {
       task "taskrole" {
         driver = "raw_exec"
 
-        # Runs as Nomad's own user. Where that is root and the data directory is open to others (0711), add
-        # user = "nobody": taskrole needs no rights. On nodes hardened to 0700, systemd/ runs it without root.
+        # taskrole needs no rights, but Nomad's data directory must let others pass (0711). On nodes hardened to 0700,
+        # systemd/ runs it without root.
+        user = var.user
+
         config {
           command = "local/taskrole-${group.value.version}-linux-x86_64/taskrole"
           args    = ["agent", "--config", "${NOMAD_TASK_DIR}/taskrole.yaml"]
@@ -160,7 +168,7 @@ job "taskrole" {
               # The second address is for tasks with a network of their own. Every node must have it (README.md).
               credentials: [127.0.0.1:9171, 169.254.170.23:9171]
               admin: 127.0.0.1:${local.admin_ports[group.key]}
-              # Lets the other instance listen there too, if it runs as the same user.
+              # Lets the other instance listen there too, and whatever else runs as this user: see var.user.
               reuse-port: true
             nomad:
               address: unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock

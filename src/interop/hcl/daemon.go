@@ -23,6 +23,9 @@ const (
 	sampleNode        = "9afa5da1-8f39-25a2-48dc-ba31fd7c0023"
 )
 
+// Users that other tasks have as well: by default, by their image, or as the default of the exec and java drivers.
+var commonUsers = []string{"", "root", "0", "nobody", "65534"}
+
 // daemon is a group that runs taskrole, with the configuration that its templates make.
 type daemon struct {
 	job    *jobFile
@@ -248,6 +251,10 @@ func (d *daemon) checkIdentity(r *report) {
 func (d *daemon) checkNetwork(r *report) {
 	if d.task.network() != hostNetwork {
 		r.tell(d.networkPlace(), "taskrole would listen where no task asks", "give it the host's network")
+	}
+	if user := d.task.User; d.config.Listen.ReusePort && slices.Contains(commonUsers, user) {
+		r.tell(place(d.task.block, "user"), fmt.Sprintf("other tasks run as %q too and could listen at taskrole's port", user),
+			"give it a user of its own")
 	}
 	d.checkReserved(d.config.Listen.Admin, r)
 	for _, address := range d.credentials() {
