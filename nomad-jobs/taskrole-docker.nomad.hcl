@@ -136,8 +136,9 @@ job "taskrole" {
 
       task "taskrole" {
         driver = "docker"
-        # No root and no capability. Neither the node nor the image needs to know this number. (nobody would be the
-        # user of exec and java tasks, too.)
+        # No root and no capability. Neither the node nor the image needs to know this number, so Nomad leaves taskrole's
+        # own token, which reads the node and the jobs, open to whoever may look into Nomad's data directory: raw_exec
+        # tasks. nobody would be worse: exec and java tasks run as it, and could listen at taskrole's port.
         user = var.user
 
         config {
