@@ -1,23 +1,38 @@
 # taskrole on every client node, as a process of the host. README.md has what to do once before, then:
 #
-#   nomad job run -var releases=https://files.example.com -var sha256=... -var issuer=https://oidc.example.com \
-#     taskrole-raw-exec.nomad.hcl
+#   nomad job run -var releases=https://files.example.com -var issuer=https://oidc.example.com \
+#     -var 'instances={blue={version="0.1.0-SNAPSHOT",sha256="..."}}' taskrole-raw-exec.nomad.hcl
 #
 # The clients need:  plugin "raw_exec" { config { enabled = true } }
+#                    client { reserved { reserved_ports = "9171" } }   # so that no other job takes the port
 variable "releases" {
   type        = string
   description = "Where the nodes fetch the tarball that src/dist/build makes: its address without the file's name."
 }
 
-variable "version" {
-  type        = string
-  description = "The version in the tarball's name."
-  default     = "0.1.0-SNAPSHOT"
+# One instance on every node is enough. A second one takes over from it without a gap, at an upgrade, or stays for
+# good: README.md, "Upgrading without a gap".
+variable "instances" {
+  type = map(object({
+    version = string # in the tarball's name
+    sha256  = string # the tarball's checksum, from SHA256SUMS
+  }))
+  description = "What runs on every node: blue, green or both, each with its version and its tarball's sha256."
+
+  validation {
+    condition     = length(var.instances) > 0
+    error_message = "There must be an instance: blue, green or both."
+  }
+  validation {
+    condition     = length([for name in keys(var.instances) : name if !contains(["blue", "green"], name)]) == 0
+    error_message = "An instance is called blue or green."
+  }
 }
 
-variable "sha256" {
+variable "user" {
   type        = string
-  description = "The tarball's checksum, from the .sha256 file beside it."
+  description = "The node's user for taskrole. Nothing else may run as it: it could listen at taskrole's port."
+  default     = "taskrole"
 }
 
 variable "issuer" {
@@ -29,6 +44,11 @@ variable "region" {
   type        = string
   description = "The AWS Region whose STS is asked."
   default     = "eu-west-1"
+}
+
+# Both instances answer at the same addresses; only /healthz, /readyz and /metrics differ.
+locals {
+  admin_ports = { blue = 9172, green = 9173 }
 }
 
 job "taskrole" {
@@ -61,121 +81,131 @@ job "taskrole" {
     stagger           = "30s"
   }
 
-  group "taskrole" {
-    network {
-      mode = "host"
-      port "credentials" {
-        static = 9171
-      }
-      port "admin" {
-        static = 9172
-      }
-    }
+  # A group for each instance. It must be the same whether the other one is there or not, or Nomad would replace what
+  # runs already: so use nothing in it but this instance's own values (group.key, group.value) and what never changes.
+  dynamic "group" {
+    for_each = var.instances
+    labels   = [group.key]
 
-    # While taskrole is down some SDKs turn to the node's own role: come back at once, and never give up.
-    restart {
-      attempts = 10
-      interval = "1m"
-      delay    = "1s"
-      mode     = "delay"
-    }
-
-    service {
-      name     = "taskrole"
-      provider = "nomad"
-      port     = "admin"
-      # The node's Nomad client makes these checks itself, so they may stay on loopback.
-      address = "127.0.0.1"
-
-      check {
-        name     = "healthz"
-        type     = "http"
-        path     = "/healthz"
-        interval = "10s"
-        timeout  = "2s"
-        check_restart {
-          limit = 3
-          grace = "30s"
+    content {
+      network {
+        mode = "host"
+        # Port 9171 is not reserved here: Nomad would not place both instances on one node. The client's
+        # configuration reserves it, see above.
+        port "admin" {
+          static = local.admin_ports[group.key]
         }
       }
 
-      # Not ready means that Nomad, the key set or the roles are missing: a restart would mend none of them.
-      check {
-        name     = "readyz"
-        type     = "http"
-        path     = "/readyz"
-        interval = "10s"
-        timeout  = "2s"
-      }
-    }
-
-    task "taskrole" {
-      driver = "raw_exec"
-
-      # Runs as Nomad's own user. Where that is root and the data directory is open to others (0711), add
-      # user = "nobody": taskrole needs no rights. On nodes hardened to 0700, systemd/ runs it without root.
-      config {
-        command = "local/taskrole-${var.version}-linux-x86_64/taskrole"
-        args    = ["agent", "--config", "${NOMAD_TASK_DIR}/taskrole.yaml"]
+      # While taskrole is down some SDKs turn to the node's own role: come back at once, and never give up.
+      restart {
+        attempts = 10
+        interval = "1m"
+        delay    = "1s"
+        mode     = "delay"
       }
 
-      artifact {
-        source = "${var.releases}/taskrole-${var.version}-linux-x86_64.tar.gz"
-        options {
-          checksum = "sha256:${var.sha256}"
+      service {
+        name     = "taskrole"
+        provider = "nomad"
+        port     = "admin"
+        # The node's Nomad client makes these checks itself, so they may stay on loopback.
+        address = "127.0.0.1"
+
+        check {
+          name     = "healthz"
+          type     = "http"
+          path     = "/healthz"
+          interval = "10s"
+          timeout  = "2s"
+          check_restart {
+            limit = 3
+            grace = "30s"
+          }
+        }
+
+        # Not ready means that Nomad, the key set or the roles are missing: a restart would mend none of them.
+        check {
+          name     = "readyz"
+          type     = "http"
+          path     = "/readyz"
+          interval = "10s"
+          timeout  = "2s"
         }
       }
 
-      # taskrole's own identity, the default one: secrets/nomad_token opens the task API socket beside it.
-      # It has no expiry and dies with the allocation.
-      identity {
-        file = true
-      }
+      task "taskrole" {
+        driver = "raw_exec"
 
-      # Read once, at the start.
-      template {
-        destination = "local/taskrole.yaml"
-        change_mode = "restart"
-        data        = <<-YAML
-          listen:
-            # The second address is for tasks with a network of their own. Every node must have it (README.md).
-            credentials: [127.0.0.1:9171, 169.254.170.23:9171]
-            admin: 127.0.0.1:9172
-          nomad:
-            address: unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock
-            token-file: {{ env "NOMAD_SECRETS_DIR" }}/nomad_token
-            node-id: {{ env "node.unique.id" }}
-          identity:
-            issuer: ${var.issuer}
-          sts:
-            region: ${var.region}
-        YAML
-      }
+        # taskrole needs no rights, but Nomad's data directory must let others pass (0711). On nodes hardened to 0700,
+        # systemd/ runs it without root.
+        user = var.user
 
-      # The rules are a Nomad Variable that this job may read without any policy. taskrole follows the file
-      # by itself, and keeps the last good rules if new ones have a mistake: so no restart and no signal.
-      template {
-        destination = "local/roles.yaml"
-        change_mode = "noop"
-        data        = <<-YAML
-          {{ with nomadVar "nomad/jobs/taskrole" }}{{ .roles }}{{ end }}
-        YAML
-      }
+        config {
+          command = "local/taskrole-${group.value.version}-linux-x86_64/taskrole"
+          args    = ["agent", "--config", "${NOMAD_TASK_DIR}/taskrole.yaml"]
+        }
 
-      # The audit log is the task's standard output: have it collected, Nomad keeps only this much.
-      logs {
-        max_files     = 10
-        max_file_size = 20
-      }
+        artifact {
+          source = "${var.releases}/taskrole-${group.value.version}-linux-x86_64.tar.gz"
+          options {
+            checksum = "sha256:${group.value.sha256}"
+          }
+        }
 
-      kill_signal  = "SIGTERM"
-      kill_timeout = "10s"
+        # taskrole's own identity, the default one: secrets/nomad_token opens the task API socket beside it.
+        # It has no expiry and dies with the allocation.
+        identity {
+          file = true
+        }
 
-      resources {
-        cpu    = 200
-        memory = 256
-        # For a flood of connections, where the cluster allows oversubscription; else give it 512 above.
-        memory_max = 512
+        # Read once, at the start.
+        template {
+          destination = "local/taskrole.yaml"
+          change_mode = "restart"
+          data        = <<-YAML
+            listen:
+              # The second address is for tasks with a network of their own. Every node must have it (README.md).
+              credentials: [127.0.0.1:9171, 169.254.170.23:9171]
+              admin: 127.0.0.1:${local.admin_ports[group.key]}
+              # Lets the other instance listen there too, and whatever else runs as this user: see var.user.
+              reuse-port: true
+            nomad:
+              address: unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock
+              token-file: {{ env "NOMAD_SECRETS_DIR" }}/nomad_token
+              node-id: {{ env "node.unique.id" }}
+            identity:
+              issuer: ${var.issuer}
+            sts:
+              region: ${var.region}
+          YAML
+        }
+
+        # The rules are a Nomad Variable that this job may read without any policy. taskrole follows the file
+        # by itself, and keeps the last good rules if new ones have a mistake: so no restart and no signal.
+        template {
+          destination = "local/roles.yaml"
+          change_mode = "noop"
+          data        = <<-YAML
+            {{ with nomadVar "nomad/jobs/taskrole" }}{{ .roles }}{{ end }}
+          YAML
+        }
+
+        # The audit log is the task's standard output: have it collected, Nomad keeps only this much.
+        logs {
+          max_files     = 10
+          max_file_size = 20
+        }
+
+        kill_signal  = "SIGTERM"
+        kill_timeout = "10s"
+
+        resources {
+          cpu    = 200
+          memory = 256
+          # For a flood of connections, where the cluster allows oversubscription; else give it 512 above.
+          memory_max = 512
+        }
       }
     }
   }

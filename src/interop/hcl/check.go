@@ -76,7 +76,7 @@ func check(folder string) (*report, error) {
 	var subjects []string
 	for _, job := range jobs {
 		if job.isDaemon() {
-			daemons = append(daemons, checkDaemon(job, r))
+			daemons = append(daemons, checkDaemons(job, r)...)
 		}
 	}
 	for _, job := range jobs {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,31 +120,46 @@ var slips = []slip{
 	{"noUpdate", system, "", "", `job "taskrole"`, "everywhere at once"},
 	{"updateAtOnce", system, "max_parallel      = 1", "max_parallel      = 0", "", "everywhere at once"},
 	{"updateBlind", system, `health_check      = "checks"`, `health_check      = "task_states"`, "max_parallel", "everywhere at once"},
-	{"portNotReserved", system, "static = 9171", "static = 9174", "network {", "port 9171 is not reserved"},
+	{"adminNotReserved", system, "static = local.admin_ports[group.key]", "static = 9174", "network {", "port 9172 is not reserved"},
+	{"credentialsNotReserved", system, "", "", "network {", "port 9171 is not reserved"},
+	{"otherTask", system, "      task \"taskrole\" {", "      task \"other\" {\n        driver = \"raw_exec\"\n      }\n\n      task \"taskrole\" {", "content {", "not one task"},
 	{"bridged", docker, `network_mode = "host"`, `network_mode = "bridge"`, "", "where no task asks"},
 	{"givesUp", system, `mode     = "delay"`, `mode     = "fail"`, "", "give taskrole up"},
 	{"checkElsewhere", system, `address = "127.0.0.1"`, `address = "10.0.0.7"`, "", "another address"},
 	{"checkOtherPort", system, `port     = "admin"`, `port     = "credentials"`, "", "another port"},
 	{"noHealthz", system, `"/healthz"`, `"/metrics"`, "service {", "nobody asks /healthz"},
 	{"noReadyz", docker, `"/readyz"`, `"/metrics"`, "service {", "nobody asks /readyz"},
-	{"readyzByTcp", system, "type     = \"http\"\n        path     = \"/readyz\"", "type     = \"tcp\"\n        path     = \"/readyz\"", "service {", "nobody asks /readyz"},
-	{"noIdentityFile", system, "        file = true\n", "", "identity {", "no token for Nomad"},
-	{"noDaemonIdentity", system, "      identity {\n        file = true\n      }\n", "", daemons, "no token for Nomad"},
-	{"daemonTokenInEnvironment", system, "        file = true\n", "        file = true\n        env  = true\n", "env  = true", "environment as well"},
-	{"noChecksum", system, `"sha256:${var.sha256}"`, `""`, "artifact {", "whatever is fetched"},
+	{"readyzByTcp", system, "type     = \"http\"\n          path     = \"/readyz\"", "type     = \"tcp\"\n          path     = \"/readyz\"", "service {", "nobody asks /readyz"},
+	{"noIdentityFile", system, "          file = true\n", "", "identity {", "no token for Nomad"},
+	{"noDaemonIdentity", system, "        identity {\n          file = true\n        }\n", "", daemons, "no token for Nomad"},
+	{"daemonTokenInEnvironment", system, "          file = true\n", "          file = true\n          env  = true\n", "env  = true", "environment as well"},
+	{"noChecksum", system, `"sha256:${group.value.sha256}"`, `""`, "artifact {", "whatever is fetched"},
 	{"smallMemory", system, "memory = 256", "memory = 64", "", "killed under load"},
 	{"otherConfiguration", system, "/taskrole.yaml\"]", "/other.yaml\"]", "", "not run with that configuration"},
 	{"noConfiguration", system, `destination = "local/taskrole.yaml"`, `destination = "local/other.yaml"`, daemons, "no template makes local/taskrole.yaml"},
-	{"noYaml", system, "          sts:\n", "          sts: {\n", "data        = <<-YAML", "not YAML"},
+	{"noYaml", system, "            sts:\n", "            sts: {\n", "data        = <<-YAML", "not YAML"},
 	{"notTheSocket", docker, `unix://{{ env "NOMAD_SECRETS_DIR" }}/api.sock`, "http://127.0.0.1:4646", "", "task API socket"},
-	{"noSocketToken", docker, "            token-file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token\n", "", "data        = <<-YAML", "own token"},
+	{"noSocketToken", docker, "              token-file: {{ env \"NOMAD_SECRETS_DIR\" }}/nomad_token\n", "", "data        = <<-YAML", "own token"},
 	{"noNode", docker, `{{ env "node.unique.id" }}`, "", "node-id:", "ask the agent"},
 	{"misspeltEnv", docker, `{{ env "node.unique.id" }}`, `{{ env "node.id" }}`, "data        = <<-YAML", "this template fails"},
 	{"notListening", docker, ", 169.254.170.23:9171", "", "credentials: [", "does not listen on 169.254.170.23"},
 	{"otherVariable", system, `nomadVar "nomad/jobs/taskrole"`, `nomadVar "secret/roles"`, "", "may not read the variable secret/roles"},
-	{"otherKey", system, "{{ .roles }}", "{{ .rules }}", "data        = <<-YAML\n          {{ with", "this template fails"},
+	{"otherKey", system, "{{ .roles }}", "{{ .rules }}", "data        = <<-YAML\n            {{ with", "this template fails"},
 	{"rulesRestart", system, `change_mode = "noop"`, `change_mode = "signal"`, "", "would restart taskrole"},
 	{"noRules", system, `destination = "local/roles.yaml"`, `destination = "local/rules.yaml"`, daemons, "no template makes local/roles.yaml"},
+
+	// Its two instances.
+	{"noReusePort", docker, "              reuse-port: true\n", "", "credentials: [", "cannot listen on one address"},
+	{"reusePortFalse", system, "reuse-port: true", "reuse-port: false", "credentials: [", "cannot listen on one address"},
+	{"credentialsReserved", system, "port \"admin\" {", "port \"credentials\" {\n          static = 9171\n        }\n        port \"admin\" {", `port "credentials" {`, "would not be placed"},
+	{"otherAddresses", docker, "169.254.170.23:9171]", `169.254.170.23:${group.key == "blue" ? 9171 : 9170}]`, "credentials: [", "on different addresses"},
+	{"sameAdmin", system, "green = 9173", "green = 9172", "admin: 127", "both instances have the admin address 127.0.0.1:9172"},
+	{"otherUser", docker, "user = var.user", `user = group.key == "blue" ? "9171" : "9172"`, "", "run as different users"},
+	{"nobodysPort", docker, `default     = "9171"`, `default     = "nobody"`, "user = var.user", `run as "nobody" too`},
+	{"rootsPort", system, "        user = var.user\n", "", daemons, `run as "" too`},
+	{"groupChanges", system, "cpu    = 200", "cpu    = 200 / length(var.instances)", "content {", "the group changes"},
+	{"jobChanges", docker, "priority    = 90", "priority    = 90 + length(var.instances)", `job "taskrole"`, "the job changes"},
+	{"groupNeedsTheOther", docker, `checksum = "sha256:${group.value.sha256}"`, `checksum = "sha256:${var.instances["green"].sha256}"`, "", "the parser refuses it"},
 
 	// The ACL policy.
 	{"writesNode", policy, `policy = "read"`, `policy = "write"`, "", "read its node, no more"},
@@ -219,6 +235,9 @@ func slipped(t *testing.T, s slip, text string) string {
 		return cut(t, cut(t, text, "      # One audience", "      }\n\n"), "      env {", "      }\n\n")
 	case "noExample_periodic":
 		return cut(t, text, "  periodic {", "  }\n\n")
+	case "credentialsNotReserved": // one instance for ever, which need not share its port
+		text = strings.Replace(text, "for_each = var.instances", `for_each = { blue = var.instances["blue"] }`, 1)
+		return strings.Replace(text, "reuse-port: true", "reuse-port: false", 1)
 	case "noUpdate":
 		return cut(t, text, "  update {", "  }\n")
 	}
@@ -266,4 +285,49 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Each instance alone and both together are good, and each makes a configuration of its own.
+func TestInstances_areGood(t *testing.T) {
+	for _, name := range []string{system, docker} {
+		for _, chosen := range [][]string{{"blue"}, {"green"}, {"blue", "green"}} {
+			daemons, r := checkInstances(t, name, chosen)
+			for _, problem := range r.problems {
+				t.Errorf("%v: %v", chosen, problem)
+			}
+			for _, each := range daemons {
+				each.render(nil, r)
+			}
+			if len(daemons) != len(chosen) || len(r.rendered) != 2*len(chosen) {
+				t.Errorf("%v: %d daemons, %d files", chosen, len(daemons), len(r.rendered))
+			}
+		}
+	}
+}
+
+// Other names than the two, and none at all, are refused before Nomad is asked.
+func TestInstances_thatAreUnknown_areRefused(t *testing.T) {
+	for _, name := range []string{system, docker} {
+		for _, each := range []struct {
+			chosen []string
+			said   string
+		}{{[]string{"blue", "red"}, "called blue or green"}, {nil, "must be an instance"}} {
+			_, r := checkInstances(t, name, each.chosen)
+			if !strings.Contains(fmt.Sprint(r.problems), each.said) {
+				t.Errorf("%v: nothing says %q, but: %v", each.chosen, each.said, r.problems)
+			}
+		}
+	}
+}
+
+func checkInstances(t *testing.T, name string, chosen []string) ([]*daemon, *report) {
+	t.Helper()
+	r := &report{rendered: map[string]string{}}
+	path := filepath.Join(folder, name)
+	file := parse(path, []byte(read(t, path)), r)
+	job := parseInstances(file, chosen, file.checkVariables(r), r)
+	if job == nil {
+		return nil, r
+	}
+	return checkDaemons(job, r), r
 }

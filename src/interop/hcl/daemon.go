@@ -18,13 +18,18 @@ import (
 const (
 	leastPriority = 90
 	// docs/benchmarks.md: 130 MB at most; the rest is for the page cache and growth.
-	leastMemory = 200
-	sampleNode  = "9afa5da1-8f39-25a2-48dc-ba31fd7c0023"
+	leastMemory       = 200
+	configurationFile = "local/taskrole.yaml"
+	sampleNode        = "9afa5da1-8f39-25a2-48dc-ba31fd7c0023"
 )
 
-// daemon is a job that runs taskrole, with the configuration that its templates make.
+// Users that other tasks have as well: by default, by their image, or as the default of the exec and java drivers.
+var commonUsers = []string{"", "root", "0", "nobody", "65534"}
+
+// daemon is a group that runs taskrole, with the configuration that its templates make.
 type daemon struct {
 	job    *jobFile
+	group  *api.TaskGroup
 	task   *task
 	config configuration
 	files  map[string]string
@@ -37,6 +42,7 @@ type configuration struct {
 	Listen struct {
 		Credentials []string
 		Admin       string
+		ReusePort   bool `yaml:"reuse-port"`
 	}
 	Nomad struct {
 		Address   string
@@ -50,15 +56,25 @@ func (d *daemon) credentials() []string {
 	return d.config.Listen.Credentials
 }
 
-// checkDaemon holds the job that runs taskrole against what that needs on every node.
-func checkDaemon(job *jobFile, r *report) *daemon {
-	d := &daemon{job: job, files: map[string]string{}}
-	d.checkPlacement(r)
-	if len(job.tasks) != 1 {
-		r.tell(job.block.DefRange(), "this job has not one task", "run taskrole alone: it must outlive what asks it")
+// checkDaemons holds the job that runs taskrole against what that needs on every node: one for each instance.
+func checkDaemons(job *jobFile, r *report) (daemons []*daemon) {
+	checkPlacement(job, r)
+	for _, group := range job.TaskGroups {
+		daemons = append(daemons, checkDaemon(job, group, r))
+	}
+	checkTogether(daemons, r)
+	return daemons
+}
+
+// checkDaemon holds one group against it.
+func checkDaemon(job *jobFile, group *api.TaskGroup, r *report) *daemon {
+	d := &daemon{job: job, group: group, files: map[string]string{}}
+	if len(group.Tasks) != 1 {
+		r.tell(d.groupBlock().DefRange(), "this group has not one task",
+			"run taskrole alone: it must outlive what asks it")
 		return d
 	}
-	d.task = job.tasks[0]
+	d.task = job.tasks[slices.IndexFunc(job.tasks, func(t *task) bool { return t.group == group })]
 	d.readTemplates(r)
 	d.checkConfiguration(r)
 	d.checkIdentity(r)
@@ -68,8 +84,8 @@ func checkDaemon(job *jobFile, r *report) *daemon {
 	return d
 }
 
-func (d *daemon) checkPlacement(r *report) {
-	job, block := d.job, d.job.block
+func checkPlacement(job *jobFile, r *report) {
+	block := job.block
 	if !job.isOf("system") {
 		r.tell(place(block, "type"), "taskrole would not run on every node", `write type = "system"`)
 	}
@@ -155,7 +171,7 @@ func render(each *api.Template, roles string) (text, variable string, err error)
 }
 
 func (d *daemon) checkConfiguration(r *report) {
-	const file = "local/taskrole.yaml"
+	const file = configurationFile
 	text, ok := d.files[file]
 	if !ok {
 		r.tell(d.task.block.DefRange(), "no template makes "+file, "add one with destination = \""+file+"\"")
@@ -166,7 +182,7 @@ func (d *daemon) checkConfiguration(r *report) {
 		return
 	}
 	tell := func(word, text, mend string) {
-		r.tell(d.job.file.within(d.templatePlace(file, "data"), word), text, mend)
+		r.tell(d.configurationPlace(word), text, mend)
 	}
 	if d.config.Nomad.Address != "unix:///secrets/api.sock" {
 		tell("address:", "taskrole does not ask the task API socket",
@@ -200,6 +216,11 @@ func (d *daemon) checkConfiguration(r *report) {
 	}
 }
 
+// configurationPlace is the line of taskrole.yaml that has the word in it.
+func (d *daemon) configurationPlace(word string) hcl.Range {
+	return d.job.file.within(d.templatePlace(configurationFile, "data"), word)
+}
+
 func (d *daemon) templatePlace(destination, attribute string) hcl.Range {
 	for _, block := range blocksIn(d.task.block.Body, "template") {
 		if literal(block.Body, "destination") == destination {
@@ -231,13 +252,52 @@ func (d *daemon) checkNetwork(r *report) {
 	if d.task.network() != hostNetwork {
 		r.tell(d.networkPlace(), "taskrole would listen where no task asks", "give it the host's network")
 	}
-	for _, address := range append(slices.Clone(d.credentials()), d.config.Listen.Admin) {
-		_, port, err := net.SplitHostPort(address)
-		if err == nil && !slices.ContainsFunc(d.ports(), func(p api.Port) bool { return strconv.Itoa(p.Value) == port }) {
-			r.tell(place(d.groupBlock(), "network"), "port "+port+" is not reserved, another job could take it",
-				"add a port block with static = "+port)
+	if user := d.task.User; d.config.Listen.ReusePort && slices.Contains(commonUsers, user) {
+		r.tell(place(d.task.block, "user"), fmt.Sprintf("other tasks run as %q too and could listen at taskrole's port", user),
+			"give it a user of its own")
+	}
+	d.checkReserved(d.config.Listen.Admin, r)
+	for _, address := range d.credentials() {
+		if d.config.Listen.ReusePort || len(d.job.TaskGroups) > 1 {
+			d.checkShared(address, r)
+		} else {
+			d.checkReserved(address, r)
 		}
 	}
+}
+
+func (d *daemon) checkReserved(address string, r *report) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil && d.reserved(port) < 0 {
+		r.tell(place(d.groupBlock(), "network"), "port "+port+" is not reserved, another job could take it",
+			"add a port block with static = "+port)
+	}
+}
+
+// checkShared: what one group reserves no other group of the node can have.
+func (d *daemon) checkShared(address string, r *report) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return
+	}
+	if i := d.reserved(port); i >= 0 {
+		r.tell(d.portPlace(d.ports()[i].Label), "port "+port+" is reserved, a second instance would not be placed",
+			"remove the port block: the client's reserved_ports keep other jobs away")
+	}
+}
+
+// reserved is the index of a port among the group's own; less than 0, else.
+func (d *daemon) reserved(port string) int {
+	return slices.IndexFunc(d.ports(), func(p api.Port) bool { return strconv.Itoa(p.Value) == port })
+}
+
+func (d *daemon) portPlace(label string) hcl.Range {
+	for _, network := range blocksIn(d.groupBlock().Body, "network") {
+		if port := child(network, "port", label); port != nil {
+			return port.DefRange()
+		}
+	}
+	return place(d.groupBlock(), "network")
 }
 
 func (d *daemon) networkPlace() hcl.Range {
@@ -248,12 +308,12 @@ func (d *daemon) networkPlace() hcl.Range {
 }
 
 func (d *daemon) groupBlock() *hclsyntax.Block {
-	return child(d.job.block, "group", *d.task.group.Name)
+	return d.job.groupBlock(d.group)
 }
 
 func (d *daemon) ports() []api.Port {
 	var ports []api.Port
-	for _, network := range d.task.group.Networks {
+	for _, network := range d.group.Networks {
 		ports = append(ports, network.ReservedPorts...)
 	}
 	return ports
@@ -263,7 +323,7 @@ func (d *daemon) ports() []api.Port {
 func (d *daemon) checkHealth(r *report) {
 	host, port, _ := net.SplitHostPort(d.config.Listen.Admin)
 	asked := map[string]bool{}
-	for i, service := range append(slices.Clone(d.task.group.Services), d.task.Services...) {
+	for i, service := range append(slices.Clone(d.group.Services), d.task.Services...) {
 		block := d.serviceBlock(i)
 		for _, check := range service.Checks {
 			if check.Type != "http" {
@@ -299,7 +359,7 @@ func (d *daemon) serviceBlock(i int) *hclsyntax.Block {
 }
 
 func (d *daemon) checkTask(r *report) {
-	restart := d.task.group.RestartPolicy
+	restart := d.group.RestartPolicy
 	if restart == nil || restart.Mode == nil || *restart.Mode != "delay" {
 		r.tell(place(d.groupBlock(), "restart", "mode"), "Nomad would give taskrole up after some restarts",
 			`write restart { ... mode = "delay" }`)
@@ -338,5 +398,5 @@ func (d *daemon) render(jobs []*jobFile, r *report) {
 }
 
 func (d *daemon) rendered(name string) string {
-	return path.Join(d.job.base(), path.Base(name))
+	return path.Join(d.job.base()+"-"+*d.group.Name, path.Base(name))
 }

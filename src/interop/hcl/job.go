@@ -19,6 +19,9 @@ const (
 	noNetwork   = "no network"
 )
 
+// The instances that the daemon's job may run on a node, each a group of its own.
+var instances = []string{"blue", "green"}
+
 // The daemon's job id: the ACL policy is attached to it, and its variable is named after it.
 const daemonJob = "taskrole"
 
@@ -28,6 +31,8 @@ type jobFile struct {
 	file  *source
 	block *hclsyntax.Block
 	tasks []*task
+	// The variables without a default.
+	required []string
 }
 
 // task is one of a job, with the block that it was read from.
@@ -38,11 +43,20 @@ type task struct {
 	block *hclsyntax.Block
 }
 
-// parseJob reads a file as "nomad job run" does; variables without a default get a sample.
+// parseJob reads a file with all its instances, if it has some.
 func parseJob(file *source, r *report) *jobFile {
+	return parseInstances(file, instances, file.checkVariables(r), r)
+}
+
+// parseInstances reads a file as "nomad job run" does; variables without a default get a sample.
+func parseInstances(file *source, chosen, required []string, r *report) *jobFile {
 	var values []string
-	for _, name := range file.checkVariables(r) {
-		values = append(values, name+"="+sample(name))
+	for _, name := range required {
+		value := sample(name)
+		if name == "instances" {
+			value = sampleInstances(chosen)
+		}
+		values = append(values, name+"="+value)
 	}
 	parsed, err := jobspec2.ParseWithConfig(&jobspec2.ParseConfig{
 		Path: file.name, Body: file.text, ArgVars: values, Strict: true,
@@ -51,17 +65,44 @@ func parseJob(file *source, r *report) *jobFile {
 		r.tellError(file.name, err)
 		return nil
 	}
-	job := &jobFile{Job: parsed, file: file, block: file.blocks("job")[0]}
+	job := &jobFile{Job: parsed, file: file, block: file.blocks("job")[0], required: required}
 	for _, group := range parsed.TaskGroups {
-		within := child(job.block, "group", *group.Name)
-		if within == nil { // a task may stand in the job itself
-			within = job.block
-		}
+		within := job.groupBlock(group)
 		for _, each := range group.Tasks {
 			job.tasks = append(job.tasks, &task{each, job, group, child(within, "task", each.Name)})
 		}
 	}
 	return job
+}
+
+// sampleInstances is a value for the variable that says which instances run.
+func sampleInstances(chosen []string) string {
+	var values []string
+	for _, each := range chosen {
+		values = append(values, fmt.Sprintf(`%s = { version = "0.1.0-%s", sha256 = "%064x" }`, each, each, each))
+	}
+	return "{" + strings.Join(values, ", ") + "}"
+}
+
+// groupBlock is where a group is written: its own block, or the content of a dynamic one; the job, if the task stands
+// in that itself.
+func (j *jobFile) groupBlock(group *api.TaskGroup) *hclsyntax.Block {
+	if block := child(j.block, "group", *group.Name); block != nil {
+		return block
+	}
+	if block := child(j.block, "dynamic", "group"); block != nil {
+		return child(block, "content", "")
+	}
+	return j.block
+}
+
+func (j *jobFile) group(name string) *api.TaskGroup {
+	for _, each := range j.TaskGroups {
+		if *each.Name == name {
+			return each
+		}
+	}
+	return nil
 }
 
 func (j *jobFile) base() string {

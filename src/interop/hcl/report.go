@@ -29,7 +29,10 @@ type report struct {
 }
 
 func (r *report) tell(at hcl.Range, text, mend string) {
-	r.problems = append(r.problems, problem{at.Filename, at.Start.Line, at.Start.Column, text, mend})
+	told := problem{at.Filename, at.Start.Line, at.Start.Column, text, mend}
+	if !slices.Contains(r.problems, told) { // two groups may come from one block
+		r.problems = append(r.problems, told)
+	}
 }
 
 // tellDiagnostics passes on what a parser says.
@@ -66,7 +69,7 @@ func (r *report) sort() {
 	})
 }
 
-// write lays out the rendered configuration: a folder for each of the daemon's jobs.
+// write lays out the rendered configuration: a folder for each instance of the daemon's jobs.
 func (r *report) write(directory string) error {
 	for name, text := range r.rendered {
 		file := filepath.Join(directory, name)
