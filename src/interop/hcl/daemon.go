@@ -17,7 +17,7 @@ import (
 
 const (
 	leastPriority = 90
-	// docs/benchmarks.md: 130 MB at most; the rest is for the page cache and growth.
+	// docs/benchmarks.md: 110 MB at most; the rest is for the page cache and growth.
 	leastMemory       = 200
 	configurationFile = "local/taskrole.yaml"
 	sampleNode        = "9afa5da1-8f39-25a2-48dc-ba31fd7c0023"
