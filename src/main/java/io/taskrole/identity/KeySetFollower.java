@@ -10,6 +10,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,12 @@ public final class KeySetFollower implements Keys, AutoCloseable {
   private static final Duration RELOAD_EVERY = Duration.ofSeconds(10);
   private static final Duration RELOAD_WITHIN = Duration.ofMillis(600);
 
+  /**
+   * A new key's first token may be here before the long poll's answer; a forged one may have had
+   * the only reload meanwhile.
+   */
+  private static final Duration ARRIVES_WITHIN = Duration.ofMillis(300);
+
   /** What health and metrics show. */
   public record State(
       Optional<KeySet> keySet, Duration age, Optional<String> problem, long failures) {}
@@ -47,6 +54,10 @@ public final class KeySetFollower implements Keys, AutoCloseable {
   private final Consumer<KeySet> changed;
   private final CompletableFuture<@Nullable Void> first = new CompletableFuture<>();
   private final Object reloading = new Object();
+
+  /** Completes when the next good set is in force. */
+  private final AtomicReference<CompletableFuture<@Nullable Void>> arrival =
+      new AtomicReference<>(new CompletableFuture<@Nullable Void>());
 
   private volatile @Nullable Loaded loaded;
   private volatile @Nullable String problem;
@@ -95,21 +106,23 @@ public final class KeySetFollower implements Keys, AutoCloseable {
 
   @Override
   public @Nullable KeySet reloaded() {
-    CompletableFuture<@Nullable Void> mine;
+    CompletableFuture<@Nullable Void> awaited;
+    Duration patience = RELOAD_WITHIN;
     synchronized (reloading) {
-      if (reload == null) {
-        if (time.nanos() - reloadAllowedNanos < 0) {
-          return current();
-        }
+      if (reload != null) {
+        awaited = reload;
+      } else if (time.nanos() - reloadAllowedNanos < 0) {
+        awaited = arrival.get();
+        patience = ARRIVES_WITHIN;
+      } else {
         reloadAllowedNanos = time.nanos() + RELOAD_EVERY.toNanos();
-        reload = new CompletableFuture<>();
+        awaited = new CompletableFuture<>();
+        reload = awaited;
         fetches.execute(this::reloadOnce);
       }
-      mine = reload;
     }
-    // A fetch on the caller's own thread may be over by now: then this returns at once.
     try {
-      mine.get(RELOAD_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+      awaited.get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException e) {
@@ -197,6 +210,7 @@ public final class KeySetFollower implements Keys, AutoCloseable {
     problem = next.problems().isEmpty() ? null : String.join("; ", next.problems());
     changed.accept(next);
     first.complete(null);
+    arrival.getAndSet(new CompletableFuture<>()).complete(null);
     return true;
   }
 

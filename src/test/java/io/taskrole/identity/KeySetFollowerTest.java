@@ -143,6 +143,33 @@ class KeySetFollowerTest {
   }
 
   @Test
+  void unknownKey_whileNoFetchIsAllowed_waitsForWhatTheLongPollBrings() throws Exception {
+    ScriptedKeySetSource reloads = new ScriptedKeySetSource().serve(first, 7);
+    KeySetSource both = (index, wait) -> (wait.isZero() ? reloads : source).fetch(index, wait);
+    try (KeySetFollower follower = new KeySetFollower(both, time, () -> 0.5, VIRTUAL, _ -> {})) {
+      source.serve(first, 7);
+      follower.start();
+      until(() -> keys(follower) == 1 && source.fetches().size() == 2);
+      // A forged token's, which has the only fetch in ten seconds.
+      follower.reloaded();
+      Thread poll =
+          Thread.ofVirtual()
+              .start(() -> {
+                try {
+                  TimeSource.system().sleep(Duration.ofMillis(50));
+                  source.serve(second, 9);
+                } catch (InterruptedException e) {
+                  Thread.currentThread().interrupt();
+                }
+              });
+      assertThat(follower.reloaded()).isNotNull();
+      assertThat(keys(follower)).isEqualTo(2);
+      assertThat(reloads.fetches()).hasSize(1);
+      poll.join();
+    }
+  }
+
+  @Test
   void realServer_rotationIsKnownAtOnce_andOutagesAreSurvived() throws Exception {
     TimeSource system = TimeSource.system();
     try (Issuer nomad = Issuer.start(system);
