@@ -10,8 +10,8 @@ import java.util.function.LongSupplier;
  * Collects the whole heap while nobody asks. The collector would do so only when the heap is full:
  * in the midst of a herd, with every caller waiting. So the pause falls where nobody notices it,
  * and a node gets its memory back between two rushes. Where somebody always asks, what credentials
- * leave behind would fill the heap to its limit; there it is collected once a minute at most, for
- * some 40 ms, when much has gathered.
+ * leave behind would fill the heap to its limit; there it is collected four times a minute at most,
+ * for some 40 ms, when much has gathered.
  *
  * <p>Belongs to one thread, which {@link #look()} blocks for a collection.
  */
@@ -24,7 +24,7 @@ final class HeapCollection {
   /** What is worth a pause that somebody notices. */
   private static final long BUSY_GROWTH_BYTES = 8 << 20;
 
-  private static final Duration BUSY_APART = Duration.ofMinutes(1);
+  private static final Duration BUSY_APART = Duration.ofSeconds(15);
 
   private final LongSupplier requests;
   private final LongSupplier used;

@@ -43,14 +43,14 @@ class HeapCollectionTest {
   @Test
   void busyDaemon_isLeftAlone_untilItIsQuiet() {
     used = 50 * MEGABYTE;
-    lookFor(Duration.ofSeconds(59), 1);
+    lookFor(Duration.ofSeconds(14), 1);
     assertThat(collections).isZero();
     lookFor(Duration.ofMillis(400), 0);
     assertThat(collections).isEqualTo(1);
   }
 
   @Test
-  void daemonThatIsNeverQuiet_collectsOnceAMinute_whenMuchHasGathered() {
+  void daemonThatIsNeverQuiet_collectsEveryFifteenSeconds_whenMuchHasGathered() {
     lookFor(Duration.ofSeconds(4), 0);
     used += 8 * MEGABYTE - 1;
     lookFor(Duration.ofMinutes(10), 1);
@@ -59,7 +59,7 @@ class HeapCollectionTest {
     lookFor(Duration.ofMillis(200), 1);
     assertThat(collections).isEqualTo(2);
     used += 50 * MEGABYTE;
-    lookFor(Duration.ofSeconds(59), 1);
+    lookFor(Duration.ofSeconds(14), 1);
     assertThat(collections).isEqualTo(2);
     lookFor(Duration.ofSeconds(2), 1);
     assertThat(collections).isEqualTo(3);
