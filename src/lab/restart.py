@@ -189,8 +189,8 @@ def first_start(lab):
     seen = sorted(os.listdir(f"/proc/{pid}/root"))
     check("it sees no home, no shell, no other program",
           not os.path.exists(f"/proc/{pid}/root/home") and not os.path.exists(f"/proc/{pid}/root/bin"), " ".join(seen))
-    time.sleep(8)
-    print(f"      resident memory {resident(pid):.0f} MB after 8 s")
+    time.sleep(20)
+    print(f"      resident memory {resident(pid):.0f} MB after 20 s")
 
 
 def reload(lab):
