@@ -61,10 +61,11 @@ final class HeapCollection {
     long now = requests.getAsLong();
     boolean isQuiet = now == seen;
     seen = now;
+    long inUse = used.getAsLong();
     // Less than after the last one of ours: the collector has made one by itself.
-    usedAfter = Math.min(usedAfter, used.getAsLong());
+    usedAfter = Math.min(usedAfter, inUse);
     if (isDue(isQuiet ? APART : BUSY_APART)
-        && used.getAsLong() - usedAfter >= (isQuiet ? GROWTH_BYTES : BUSY_GROWTH_BYTES)) {
+        && inUse - usedAfter >= (isQuiet ? GROWTH_BYTES : BUSY_GROWTH_BYTES)) {
       collector.run();
       usedAfter = used.getAsLong();
       collectedNanos = time.nanos();

@@ -13,7 +13,7 @@ class HeapCollectionTest {
   private long requests;
   private long used = 8 * MEGABYTE;
   private int collections;
-  private final HeapCollection idle =
+  private final HeapCollection collection =
       new HeapCollection(
           () -> requests,
           () -> used,
@@ -28,7 +28,7 @@ class HeapCollectionTest {
     for (long i = 0; i < span.toMillis() / 200; i++) {
       time.advance(Duration.ofMillis(200));
       requests += requestsBetweenLooks;
-      idle.look();
+      collection.look();
     }
   }
 

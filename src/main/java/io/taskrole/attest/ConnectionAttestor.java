@@ -31,9 +31,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConnectionAttestor implements CallerAttestor {
   private static final System.Logger LOG = System.getLogger(ConnectionAttestor.class.getName());
-  private static final AllocationId NOBODY =
-      AllocationId.parse("00000000-0000-0000-0000-000000000000").orElseThrow();
-  private static final long NO_CGROUP = -2;
   private static final Path INTERFACES = Path.of("/sys/class/net");
   private static final Attestation BEARER = new Attestation.Attested(AttestLevel.BEARER);
   private static final Attestation ADDRESS = new Attestation.Attested(AttestLevel.ADDRESS);
@@ -57,7 +54,8 @@ public final class ConnectionAttestor implements CallerAttestor {
 
   /**
    * Asks the kernel once, about a connection that there is not: what the first question loads then
-   * takes no caller's time. To be called on a platform thread.
+   * takes no caller's time. The tasks' cgroups are not gone through: a full node has many. To be
+   * called on a platform thread.
    *
    * @param cgroupParent Nomad's {@code client.cgroup_parent}
    */
@@ -65,10 +63,7 @@ public final class ConnectionAttestor implements CallerAttestor {
     InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
     try {
       OptionalLong _ = PeerCgroup.of(nobody, nobody);
-      Optional<Cgroups> cgroups = Cgroups.find(cgroupParent);
-      if (cgroups.isPresent()) {
-        Optional<AllocationId> _ = cgroups.get().owner(NO_CGROUP, NOBODY);
-      }
+      Optional<Cgroups> _ = Cgroups.find(cgroupParent);
     } catch (IOException e) {
       LOG.log(System.Logger.Level.DEBUG, "the kernel was asked in vain", e);
     }

@@ -83,7 +83,7 @@ final class RequestGate {
         : new Verdict.Pass(BearerToken.of(token));
   }
 
-  /** What matters of the headers, in one pass over them; of what came twice, the last. */
+  /** What matters of the headers, in one pass over them. */
   private static final class Headers implements BiConsumer<String, String> {
     private int hosts;
     private String host = "";
@@ -104,7 +104,7 @@ final class RequestGate {
         announceBody = true;
       } else if (name.equalsIgnoreCase("content-length")) {
         announceBody |= !value.equals("0");
-      } else if (isForeign(name)) {
+      } else if (foreign == null && isForeign(name)) {
         foreign = name;
       }
     }
