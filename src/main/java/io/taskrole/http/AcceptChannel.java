@@ -20,9 +20,10 @@ import org.jspecify.annotations.Nullable;
  * A listening socket whose accept loop rests instead of running ahead of the event loops that take
  * the connections, and that outlives what may go wrong in it. Netty's own would fill the heap with
  * connections that nobody serves yet, would rest a whole second without file descriptors, and would
- * close for good on a class that could not be loaded for want of one.
+ * close for good on a class that could not be loaded for want of one. It accepts nothing before
+ * {@link #begin()}: Vert.x resets what comes before its first event loop is there to take it.
  *
- * <p>Everything here runs on the acceptor's event loop, but for the end of a connection.
+ * <p>Everything else here runs on the acceptor's event loop, but for the end of a connection.
  */
 final class AcceptChannel extends NioServerSocketChannel {
   private static final Duration REST_WHEN_FULL = Duration.ofMillis(1);
@@ -43,6 +44,7 @@ final class AcceptChannel extends NioServerSocketChannel {
     this.acceptance = acceptance;
     this.isShared = isShared;
     this.inherited = null;
+    config().setAutoRead(false);
   }
 
   /** A socket that listens already. */
@@ -51,6 +53,7 @@ final class AcceptChannel extends NioServerSocketChannel {
     this.acceptance = acceptance;
     this.isShared = false;
     this.inherited = socket.address();
+    config().setAutoRead(false);
   }
 
   @Override
@@ -63,6 +66,11 @@ final class AcceptChannel extends NioServerSocketChannel {
     } else if (!inherited.equals(address)) {
       throw new IOException("the socket that was handed over listens on another address");
     }
+  }
+
+  /** Begins to accept; may be called again. Safe on every thread. */
+  void begin() {
+    config().setAutoRead(true);
   }
 
   /** Has new connections go to whoever listens beside it, if anybody does. */

@@ -93,8 +93,7 @@ public final class AdminServer implements AutoCloseable {
                     .setHttp2ClearTextEnabled(false))
             .requestHandler(router);
     server = created;
-    listeners.expect(address);
-    return Binding.bind(
+    return listeners.bind(
         address,
         () ->
             created

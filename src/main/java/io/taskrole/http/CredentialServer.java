@@ -138,8 +138,7 @@ public final class CredentialServer implements AutoCloseable {
           address.getPort() == 0
               ? SocketAddress.sharedRandomPort(1 + bound.size(), host)
               : SocketAddress.inetSocketAddress(address.getPort(), host);
-      listeners.expect(address);
-      bound.add(Binding.bind(address, () -> deploy(socket, loops)));
+      bound.add(listeners.bind(address, () -> deploy(socket, loops)));
     }
     return bound;
   }

@@ -1,5 +1,6 @@
 package io.taskrole.http;
 
+import io.vertx.core.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -7,14 +8,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Where listening sockets come from: handed over by the service manager, else made anew; and where
  * they are found again when the daemon stops.
  *
- * <p>Addresses are bound one after another, so {@link #expect} and what it leads to belong to one
- * thread at a time; everything else is safe for concurrent use.
+ * <p>Addresses are bound one after another, so {@link #bind} belongs to one thread at a time;
+ * everything else is safe for concurrent use.
  */
 public final class Listeners {
   private static final Duration CLOSE = Duration.ofSeconds(1);
@@ -61,12 +63,21 @@ public final class Listeners {
     return List.copyOf(inherited.keySet());
   }
 
-  /** The next socket to be opened is for this address. */
-  void expect(InetSocketAddress address) {
+  /**
+   * Binds an address, and accepts connections once that is done and its event loops are there.
+   *
+   * @param listen has Vert.x listen there, and tells the port
+   * @return the address with the port as it really is
+   * @throws IllegalStateException when it cannot be bound; the message names it
+   */
+  InetSocketAddress bind(InetSocketAddress address, Supplier<Future<Integer>> listen) {
     expected = inherited.get(address);
+    InetSocketAddress bound = Binding.bind(address, listen);
+    open.forEach(AcceptChannel::begin);
+    return bound;
   }
 
-  /** A socket for the address that is expected. */
+  /** A socket for the address that is being bound. */
   AcceptChannel open() {
     InheritedSocket socket = expected;
     expected = null;

@@ -14,8 +14,10 @@ import io.taskrole.testing.NativeSocket;
 import io.taskrole.testing.RawHttp;
 import io.taskrole.testing.Reply;
 import io.taskrole.time.TimeSource;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import io.vertx.core.http.HttpServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -74,6 +76,39 @@ class ListenersTest {
           assertThat(reply.get(10, TimeUnit.SECONDS).status()).isEqualTo(REFUSED);
         }
         assertThat(next.server.requests()).isEqualTo(waiting.size());
+      }
+    }
+  }
+
+  @Test
+  void whoWaits_isNotTaken_beforeAllEventLoopsAreThere() throws Exception {
+    try (NativeSocket socket = NativeSocket.listening(false)) {
+      InetSocketAddress address = socket.address();
+      Listeners listeners = listeners(socket);
+      Future<Reply> waiting = threads.submit(() -> get(address));
+      Vertx vertx = AcceptTransport.vertx(new VertxOptions(), listeners);
+      try {
+        Promise<Integer> all = Promise.promise();
+        HttpServer server =
+            vertx
+                .createHttpServer()
+                .requestHandler(request -> request.response().setStatusCode(REFUSED).end());
+        Future<?> binding =
+            threads.submit(() ->
+                listeners.bind(
+                    address,
+                    () -> {
+                      var _ = server.listen(address.getPort(), address.getHostString());
+                      return all.future();
+                    }));
+        time.sleep(Duration.ofMillis(300));
+        assertThat(server.actualPort()).isEqualTo(address.getPort());
+        assertThat(waiting).isNotDone();
+        all.complete(address.getPort());
+        assertThat(binding.get(5, TimeUnit.SECONDS)).isEqualTo(address);
+        assertThat(waiting.get(5, TimeUnit.SECONDS).status()).isEqualTo(REFUSED);
+      } finally {
+        vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
       }
     }
   }
