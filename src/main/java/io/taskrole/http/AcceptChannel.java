@@ -138,8 +138,9 @@ final class AcceptChannel extends NioServerSocketChannel {
 
     @Override
     protected void doRegister(ChannelPromise promise) {
-      settle();
       super.doRegister(promise);
+      // Once the server has counted it: a stop must find it there or here.
+      eventLoop().execute(this::settle);
     }
 
     @Override

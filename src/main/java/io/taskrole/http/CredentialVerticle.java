@@ -136,9 +136,7 @@ final class CredentialVerticle extends VerticleBase {
 
   private Peer peer(HttpServerRequest request) {
     Peer known = peers.get(request.connection());
-    Peer peer = known == null ? new Peer(request.connection()) : known;
-    peer.disarm();
-    return peer;
+    return known == null ? new Peer(request.connection()) : known;
   }
 
   private void requested(HttpServerRequest request) {
@@ -214,6 +212,10 @@ final class CredentialVerticle extends VerticleBase {
     private final Peer peer;
     private final ConnectionEnds ends;
     private final long arrivedNanos = shared.time().nanos();
+
+    /** Read while the connection may be a stranger's still: a stop waits for those. */
+    private final boolean isTooLate = shared.stopping().isDone();
+
     private final String requestId = HEX.toHexDigits(ThreadLocalRandom.current().nextLong());
     private @Nullable Long guard;
     private boolean answered;
@@ -223,6 +225,7 @@ final class CredentialVerticle extends VerticleBase {
       this.peer = peer;
       this.ends = peer.ends;
       peer.latest = this;
+      peer.disarm();
       if (!isProbe()) {
         shared.requests().increment();
       }
@@ -240,7 +243,7 @@ final class CredentialVerticle extends VerticleBase {
     }
 
     private void judge(BearerToken token) {
-      if (shared.stopping().isDone()) {
+      if (isTooLate) {
         refuse(STOPPING, true);
         return;
       }

@@ -19,12 +19,13 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.http.HttpServer;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -35,6 +36,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -231,7 +233,8 @@ class ListenersTest {
   void ownProbe_isAnswered_andLeavesNoTrace() throws Exception {
     var audited = new AtomicInteger();
     try (Instance instance =
-        new Instance(Listeners.own(acceptance), new Counting(audited), List.of(freeAddress()))) {
+        new Instance(
+            Listeners.own(acceptance), new Counting(audited), List.of(freeAddress()), time)) {
       InetSocketAddress address = instance.bound.getFirst();
       try (RawHttp probe = RawHttp.connect(address)) {
         instance.server.expectProbe(probe.localAddress());
@@ -275,11 +278,58 @@ class ListenersTest {
     }
   }
 
+  /** The stop may fall between the arrival of a connection's first request and its judgement. */
+  @Test
+  void stop_whileTheFirstRequestIsRead_servesIt() throws Exception {
+    AtomicBoolean isSlow = new AtomicBoolean();
+    TimeSource slow =
+        new TimeSource() {
+          @Override
+          public long nanos() {
+            if (Thread.currentThread().getName().contains("eventloop")
+                && isSlow.compareAndSet(true, false)) {
+              LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+            }
+            return time.nanos();
+          }
+
+          @Override
+          public Instant instant() {
+            return time.instant();
+          }
+
+          @Override
+          public void sleep(Duration length) throws InterruptedException {
+            time.sleep(length);
+          }
+        };
+    try (Instance instance =
+        new Instance(
+            Listeners.own(acceptance),
+            new Counting(new AtomicInteger()),
+            List.of(freeAddress()),
+            slow)) {
+      InetSocketAddress address = instance.bound.getFirst();
+      try (RawHttp early = RawHttp.connect(address)) {
+        await(() -> instance.server.connections() == 1);
+        Future<?> closing = threads.submit(instance::close);
+        await(() -> isRefused(address));
+        isSlow.set(true);
+        Reply reply = early.send(RawHttp.request(address, "token")).reply();
+        assertThat(isSlow).isFalse();
+        assertThat(reply.status()).isEqualTo(REFUSED);
+        closing.get(5, TimeUnit.SECONDS);
+      }
+    }
+  }
+
   private static boolean isRefused(InetSocketAddress address) {
-    try {
-      RawHttp.connect(address).close();
+    // The kernel may drop what asks to connect in the moment of the closing, to hear of it a second
+    // later.
+    try (Socket socket = new Socket()) {
+      socket.connect(address, 100);
       return false;
-    } catch (UncheckedIOException e) {
+    } catch (IOException e) {
       return true;
     }
   }
@@ -299,7 +349,7 @@ class ListenersTest {
   }
 
   private Instance instance(Listeners listeners, InetSocketAddress... addresses) {
-    return new Instance(listeners, new Counting(new AtomicInteger()), List.of(addresses));
+    return new Instance(listeners, new Counting(new AtomicInteger()), List.of(addresses), time);
   }
 
   private void await(java.util.function.BooleanSupplier condition) throws InterruptedException {
@@ -319,7 +369,8 @@ class ListenersTest {
     private final List<InetSocketAddress> bound;
     private final AtomicBoolean isClosed = new AtomicBoolean();
 
-    Instance(Listeners listeners, AuditSink audit, List<InetSocketAddress> addresses) {
+    Instance(
+        Listeners listeners, AuditSink audit, List<InetSocketAddress> addresses, TimeSource time) {
       vertx = AcceptTransport.vertx(new VertxOptions(), listeners);
       server =
           new CredentialServer(
